@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/config.hpp"
+#include "core/events.hpp"
+#include "core/notice.hpp"
+
+/// What the core wants done. The daemon executes actions in order; an action that can fail is
+/// answered with an event.
+namespace solicitd {
+
+/// Join; answered by MembershipResult.
+struct JoinGroup {
+    Ifindex upstream = 0;
+    SolicitedNodeGroup group;
+};
+struct LeaveGroup {
+    Ifindex upstream = 0;
+    SolicitedNodeGroup group;
+};
+/// The interface is gone, or its IPv6: whatever was held there is lost. Close its sockets.
+struct ForgetMemberships {
+    Ifindex upstream = 0;
+};
+
+struct StartCapture {
+    Ifindex index = 0;
+    std::string name;
+    CaptureMode mode = CaptureMode::automatic;
+    bool snooping_bridge = false;
+};
+struct StopCapture {
+    Ifindex index = 0;
+};
+
+/// Have the kernel's NUD ask the host; answered by ProbeResult, and by neighbor events if it
+/// could be asked.
+struct ProbeHost {
+    Ifindex index = 0;
+    Ipv6Address address;
+};
+
+/// Dump links, addresses, routes and neighbors afresh.
+struct Resync {};
+
+using Action = std::variant<JoinGroup, LeaveGroup, ForgetMemberships, StartCapture, StopCapture,
+                            ProbeHost, Resync, Notice>;
+using Actions = std::vector<Action>;
+
+}  // namespace solicitd

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/evidence.hpp"
+#include "core/ipv6_address.hpp"
+
+namespace solicitd {
+
+enum class NoticeKind : std::uint8_t {
+    joined,             ///< interface, group, host, evidence
+    joined_many,        ///< interface, count: a start, a returned interface or a new prefix
+    left,               ///< interface, group, host
+    left_many,          ///< interface, count: a prefix or an interface that is no longer wanted
+    join_failed,        ///< interface, group, error; said once until it works again
+    join_recovered,     ///< interface
+    interface_waiting,  ///< interface is absent
+    interface_usable,   ///< interface
+    interface_down,     ///< interface exists, but passes no packets
+    interface_lost,     ///< interface was deleted or renamed
+    bridge_port,        ///< interface is a port of a bridge: its ND is seen on the bridge
+    prefix_added,       ///< interface, prefix
+    prefix_removed,     ///< interface, prefix
+    no_prefix,          ///< interface has no on-link prefix yet: nothing can be joined
+    host_confirmed,     ///< interface, host, evidence
+    host_silent,        ///< interface, host: does not answer, lingers
+    host_gone,          ///< interface, host
+    hosts_full,         ///< interface, host, count = max-hosts; said once until there is room
+};
+
+/// Something that a person may want to read. The daemon words it; the core decides when, so that
+/// nothing is said twice.
+struct Notice {
+    NoticeKind kind;
+    std::string interface;
+    std::optional<SolicitedNodeGroup> group;
+    std::optional<Ipv6Address> host;
+    std::optional<Evidence> evidence;
+    std::optional<Ipv6Prefix> prefix;
+    std::size_t count = 0;
+    int error = 0;  ///< errno
+};
+
+}  // namespace solicitd

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/evidence.hpp"
+#include "core/ipv6_address.hpp"
+#include "core/mac_address.hpp"
+
+namespace solicitd {
+
+/// The whole state at one moment, for people and programs to read. Values only: it stays true
+/// when the engine goes on. docs/state-format.md describes its JSON.
+struct StateSnapshot {
+    struct Interface {
+        std::string name;
+        std::uint32_t index = 0;  ///< 0: absent
+        std::string state;        ///< "absent", "down" or "usable"
+        std::string mac;          ///< "" when it has none
+    };
+    struct Prefix {
+        std::string prefix;
+        std::string source;  ///< "config", "address" or "route"
+    };
+    struct Group {
+        std::string group;
+        std::string state;  ///< "waiting", "joining", "held" or "failed"
+        std::size_t hosts = 0;
+        int error = 0;  ///< errno of the last join, when failed
+    };
+    struct Upstream {
+        Interface interface;
+        std::vector<std::string> downstreams;
+        std::vector<Prefix> prefixes;
+        std::vector<Group> groups;
+    };
+    struct Host {
+        std::string address;
+        std::string downstream;
+        std::string mac;    ///< "" when unknown
+        std::string state;  ///< "tentative", "confirmed", "probing", "absent" or "own"
+        Evidence evidence = Evidence::neighbor;  ///< the latest
+        std::chrono::seconds known{};            ///< since it was first seen
+        std::chrono::seconds silent{};           ///< since the latest evidence
+        bool joined = false;                     ///< its group is wanted on some upstream
+        std::string group;
+    };
+
+    std::string version;  ///< of the program
+    std::uint32_t pid = 0;
+    std::int64_t written_at = 0;  ///< seconds since 1970, for the reader's eye only
+    std::chrono::seconds uptime{};
+    bool ready = false;
+    std::chrono::seconds host_timeout{};
+    std::chrono::seconds linger{};
+    std::size_t max_hosts = 0;
+    std::vector<Upstream> upstreams;
+    std::vector<Interface> downstreams;
+    std::vector<Host> hosts;
+    /// What was counted since the start, by a dotted name: "nd.defect.checksum", "joins", ...
+    std::map<std::string, std::uint64_t> counters;
+};
+
+}  // namespace solicitd

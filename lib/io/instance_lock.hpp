@@ -1,0 +1,34 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+
+#include "io/fd.hpp"
+
+namespace solicitd::io {
+
+/// One daemon a runtime directory. The kernel keeps the lock (fcntl, RUNTIME_DIR/lock), so a
+/// crash leaves nothing stale, and it names the holder.
+class InstanceLock {
+public:
+    /// Another process holds the lock; what() names it and the directory.
+    struct Held : std::runtime_error {
+        using std::runtime_error::runtime_error;
+    };
+
+    /// Makes the directory (0755) when it is missing. Throws Held, or std::system_error with the
+    /// path and remedy when the directory cannot be used.
+    explicit InstanceLock(const std::filesystem::path& runtime_dir);
+
+    /// The daemon that runs on this directory, if one does. No lock file, or one that may not be
+    /// opened (std::system_error, EACCES), are told apart.
+    [[nodiscard]] static std::optional<pid_t> holder(const std::filesystem::path& runtime_dir);
+
+private:
+    Fd fd_;
+};
+
+}  // namespace solicitd::io

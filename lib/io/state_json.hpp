@@ -1,0 +1,23 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "core/state_snapshot.hpp"
+
+namespace solicitd::io {
+
+/// The schema's version. A change that a reader could notice raises it; docs/state-format.md.
+inline constexpr int kStateFormatVersion = 1;
+
+/// The document, indented, with a final newline. Keys in the order of the documentation.
+[[nodiscard]] std::string to_json(const StateSnapshot& state);
+
+/// The text is no state document, or one of another version; what() says which.
+struct StateFormatError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+[[nodiscard]] StateSnapshot state_from_json(std::string_view text);
+
+}  // namespace solicitd::io
