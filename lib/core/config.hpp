@@ -3,6 +3,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,14 +36,15 @@ struct UpstreamConfig {
 struct Range {
     std::int64_t lowest;
     std::int64_t highest;
+    std::string_view unit;  ///< plural
     [[nodiscard]] constexpr bool contains(std::int64_t value) const {
         return lowest <= value && value <= highest;
     }
 };
 
-inline constexpr Range kHostTimeoutRange{1, 86'400};  // seconds
-inline constexpr Range kLingerRange{0, 604'800};      // seconds
-inline constexpr Range kMaxHostsRange{1, 1'000'000};
+inline constexpr Range kHostTimeoutRange{1, 86'400, "seconds"};
+inline constexpr Range kLingerRange{0, 604'800, "seconds"};
+inline constexpr Range kMaxHostsRange{1, 1'000'000, "hosts"};
 inline constexpr std::size_t kMaxUpstreams = 32;  // a host keeps its upstreams in a 32-bit mask
 
 /// What the core needs to know of the configuration. The reader has checked it: ranges hold, names
@@ -54,5 +58,45 @@ struct Config {
 
     friend bool operator==(const Config&, const Config&) = default;
 };
+
+/// A setting cannot be what was read. what() says what is allowed; the reader puts the place and
+/// the value before it.
+struct BadSetting : std::invalid_argument {
+    using std::invalid_argument::invalid_argument;
+};
+
+/// "auto", "allmulti", "mcast-router" or "promisc".
+[[nodiscard]] std::string_view to_string(CaptureMode mode);
+
+/// Whether the kernel would take the name for an interface (kernel: dev_valid_name).
+[[nodiscard]] bool is_interface_name(std::string_view name);
+
+// What the configuration file and the command line allow. Each returns the value or throws
+// BadSetting.
+[[nodiscard]] CaptureMode parse_capture_mode(std::string_view text);
+[[nodiscard]] std::string parse_interface(std::string_view text);
+/// ADDRESS/LENGTH without host bits, length 1 to 127, of addresses that is_global_unicast() allows.
+[[nodiscard]] Ipv6Prefix parse_prefix(std::string_view text);
+/// "allowed are 1 to 86400 (seconds)", for what is out of range or no whole number.
+[[nodiscard]] std::string allowed_text(Range range);
+
+/// What is wrong between the interfaces of a configuration, each of them right in itself.
+struct UpstreamConflict {
+    std::size_t upstream;                   ///< index of the one to blame
+    std::optional<std::size_t> downstream;  ///< index in it, when that is to blame
+    std::string text;                       ///< follows the interface's name
+};
+/// The first conflict: an upstream named twice, an interface that is upstream and downstream, a
+/// downstream twice for one upstream, no downstream, too many upstreams.
+[[nodiscard]] std::optional<UpstreamConflict> find_conflict(
+    const std::vector<UpstreamConfig>& upstreams);
+
+/// The text with control characters as \xNN: one line, whatever is in it.
+[[nodiscard]] std::string one_line(std::string_view text);
+/// The same in double quotes.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+/// "; did you mean WORD?" when a known word is at most two typing mistakes away, else "".
+[[nodiscard]] std::string did_you_mean(std::string_view word,
+                                       std::span<const std::string_view> known);
 
 }  // namespace solicitd

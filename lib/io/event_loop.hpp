@@ -58,15 +58,17 @@ public:
     [[nodiscard]] static TimePoint now();
 
     /// The callback runs whenever the descriptor is readable or has an error; the fd stays the
-    /// caller's and must outlive the Source.
+    /// caller's and must outlive the Source. One Source a descriptor (epoll's EEXIST otherwise).
     [[nodiscard]] Source on_readable(int fd, std::function<void()> callback);
     /// Takes the signal from its default action. The caller blocks it first (sigprocmask).
     [[nodiscard]] Source on_signal(int signal, std::function<void()> callback);
     /// Off until set. `accuracy`: how late it may come, so that the kernel can gather wake-ups.
     [[nodiscard]] Timer make_timer(Duration accuracy, std::function<void()> callback);
 
-    /// Runs until stop(); returns what stop() was given.
+    /// Runs until stop(), even one before run(); returns what stop() was given. May be called
+    /// again.
     int run();
+    /// No further callback runs before run() returns.
     void stop(int exit_code);
 
 private:

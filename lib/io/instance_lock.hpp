@@ -23,8 +23,10 @@ public:
     /// path and remedy when the directory cannot be used.
     explicit InstanceLock(const std::filesystem::path& runtime_dir);
 
-    /// The daemon that runs on this directory, if one does. No lock file, or one that may not be
-    /// opened (std::system_error, EACCES), are told apart.
+    /// The daemon that runs on this directory, if one does. Throws std::system_error when the lock
+    /// file may not be opened (EACCES), Held when the holder lives in a PID namespace that is
+    /// hidden from here. Not for the daemon itself: POSIX lets go of a process's lock when the
+    /// process closes any descriptor of the file.
     [[nodiscard]] static std::optional<pid_t> holder(const std::filesystem::path& runtime_dir);
 
 private:

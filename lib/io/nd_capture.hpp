@@ -16,9 +16,12 @@ namespace solicitd::io {
 /// Sniffs Neighbor Discovery on one downstream interface (AF_PACKET with a kernel filter).
 ///
 /// What it sees depends on the mode; see CaptureMode. Whatever it changed outside its socket (the
-/// bridge's multicast_router) is put back by the destructor. Takes no memory per packet.
+/// bridge's multicast_router) is put back by the destructor, so there must be no second one on the
+/// same interface meanwhile. Takes no memory per packet. A link that goes down and up again needs
+/// nothing; for an interface that is deleted it stays silent.
 class NdCapture {
 public:
+    /// Must not destroy the NdCapture that calls it.
     using Sink = std::function<void(const HostSeen&)>;
 
     struct Counters {

@@ -10,7 +10,8 @@ namespace solicitd::io {
 ///
 /// An entry with a link-layer address is set to NUD_PROBE (RTM_NEWNEIGH, NLM_F_REPLACE): the
 /// kernel asks by unicast at once. Without one, NTF_USE with NLM_F_CREATE makes it ask by
-/// multicast. A PERMANENT or NOARP entry must not be passed here: it would be overwritten.
+/// multicast. A PERMANENT or NOARP entry is left as it is (EEXIST); before Linux 5.0 that cannot
+/// be told, and the caller must not pass one: it would become an entry that can expire.
 class NeighborProber {
 public:
     /// Throws std::runtime_error when the kernel refuses the socket.
@@ -19,8 +20,8 @@ public:
     NeighborProber(const NeighborProber&) = delete;
     NeighborProber& operator=(const NeighborProber&) = delete;
 
-    /// 0 or an errno (ENODEV, EPERM, ...). The kernel answers inside the request, so this does not
-    /// wait for the host; the host's answer comes as a neighbor event.
+    /// 0 or an errno (ENODEV, EPERM, EEXIST, ...). The kernel answers inside the request, so this
+    /// does not wait for the host; the host's answer comes as a neighbor event.
     [[nodiscard]] int probe(Ifindex index, const Ipv6Address& address);
 
 private:

@@ -1,0 +1,250 @@
+#include "daemon.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <ctime>
+#include <exception>
+#include <random>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "io/atomic_file.hpp"
+#include "io/state_json.hpp"
+#include "journal_text.hpp"
+
+namespace solicitd {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kEngineAccuracy = 50ms;  // what is due may come together
+constexpr Duration kStatusDelay = 250ms;    // a burst of changes is one STATUS
+constexpr Duration kCaptureRetry = 10s;
+
+std::uint64_t random_seed() {
+    std::random_device device;
+    return std::uint64_t{device()} << 32U | device();
+}
+
+std::string described(const Config& config) {
+    std::string text;
+    for (const UpstreamConfig& upstream : config.upstreams) {
+        text += fmt::format("{}{} for {}", text.empty() ? "" : "; ", upstream.interface,
+                            fmt::join(upstream.downstreams, ", "));
+    }
+    return text;
+}
+
+}  // namespace
+
+Daemon::Daemon(const Options& options, const Settings& settings, io::Journal& journal)
+    : options_(options),
+      settings_(settings),
+      journal_(journal),
+      lock_(settings.runtime_dir),
+      started_(io::EventLoop::now()),
+      engine_(settings.config, random_seed()),
+      monitor_(loop_, [this](const Event& event) { dispatch(event); }),
+      engine_timer_(loop_.make_timer(kEngineAccuracy, [this] { tick(); })),
+      status_timer_(loop_.make_timer(kStatusDelay, [this] { update_status(); })),
+      capture_timer_(loop_.make_timer(kEngineAccuracy,
+                                      [this] {
+                                          for (const StartCapture& action :
+                                               std::exchange(refused_captures_, {})) {
+                                              perform(action);
+                                          }
+                                      })),
+      watchdog_timer_(loop_.make_timer(0s, [this] { feed_watchdog(); })) {
+    const auto handle = [&](int signal, void (Daemon::*handler)()) {
+        signals_.push_back(loop_.on_signal(signal, [this, handler] { (this->*handler)(); }));
+    };
+    handle(SIGTERM, &Daemon::stop);
+    handle(SIGINT, &Daemon::stop);
+    handle(SIGHUP, &Daemon::reload);
+    handle(SIGUSR1, &Daemon::write_state);
+}
+
+int Daemon::run() {
+    say(spdlog::level::info, fmt::format("solicitd {} starts: {} ({})", SOLICITD_VERSION,
+                                         described(settings_.config), settings_.source));
+    feed_watchdog();
+    monitor_.resync();
+    const int exit_code = loop_.run();
+    say(spdlog::level::info, fmt::format("stops: leaves {} groups", memberships_.memberships()));
+    return exit_code;
+}
+
+void Daemon::dispatch(const Event& event) {
+    engine_.handle(event, io::EventLoop::now(), actions_);
+    execute();
+}
+
+void Daemon::tick() {
+    armed_.reset();
+    engine_.tick(io::EventLoop::now(), actions_);
+    execute();
+}
+
+void Daemon::execute() {
+    // An action can bring the next fact before it returns; that one's actions join the queue.
+    if (std::exchange(executing_, true)) {
+        return;
+    }
+    const bool acted = !actions_.empty();
+    for (std::size_t i = 0; i < actions_.size(); ++i) {
+        const Action action = std::move(actions_[i]);
+        std::visit([this](const auto& each) { perform(each); }, action);
+    }
+    actions_.clear();
+    executing_ = false;
+
+    if (!ready_told_ && engine_.ready()) {
+        ready_told_ = true;
+        update_status();
+        service_.ready();
+        say(spdlog::level::info, "ready: " + status_text(engine_.summary()));
+    } else if (acted) {
+        status_timer_.set(io::EventLoop::now() + kStatusDelay);
+    }
+    const std::optional<TimePoint> next = engine_.next_deadline();
+    if (next != armed_) {
+        armed_ = next;
+        engine_timer_.set(next);
+    }
+}
+
+void Daemon::answer(const Event& event) {
+    engine_.handle(event, io::EventLoop::now(), actions_);
+}
+
+void Daemon::perform(const JoinGroup& action) {
+    answer(MembershipResult{action.upstream, action.group,
+                            memberships_.join(action.upstream, action.group)});
+}
+
+void Daemon::perform(const LeaveGroup& action) {
+    memberships_.leave(action.upstream, action.group);
+}
+
+void Daemon::perform(const ForgetMemberships& action) {
+    memberships_.forget(action.upstream);
+}
+
+void Daemon::perform(const StartCapture& action) {
+    try {
+        captures_[action.index] = std::make_unique<io::NdCapture>(
+            loop_, action.index, action.name, action.mode, action.snooping_bridge,
+            capture_counters_, [this](const HostSeen& seen) { dispatch(seen); });
+    } catch (const std::system_error& error) {
+        captures_.erase(action.index);
+        if (error.code().value() == ENODEV || error.code().value() == ENXIO) {
+            return;  // it went away; its link event is on its way
+        }
+        say(spdlog::level::err,
+            fmt::format("cannot watch {}: {}; trying again in {} s", action.name, error.what(),
+                        std::chrono::duration_cast<std::chrono::seconds>(kCaptureRetry).count()));
+        refused_captures_.push_back(action);
+        capture_timer_.set(io::EventLoop::now() + kCaptureRetry);
+    }
+}
+
+void Daemon::perform(const StopCapture& action) {
+    captures_.erase(action.index);
+    std::erase_if(refused_captures_,
+                  [&](const StartCapture& refused) { return refused.index == action.index; });
+}
+
+void Daemon::perform(const ProbeHost& action) {
+    answer(ProbeResult{action.index, action.address, prober_.probe(action.index, action.address)});
+}
+
+void Daemon::perform(const Resync& /*action*/) {
+    monitor_.resync();
+}
+
+void Daemon::perform(const Notice& notice) {
+    io::Record record = journal_record(notice);
+    if (journal_.wants(record.level)) {
+        journal_.write(record);
+    }
+}
+
+void Daemon::update_status() {
+    service_.status(status_text(engine_.summary()));
+}
+
+void Daemon::feed_watchdog() {
+    if (const auto interval = service_.watchdog_interval()) {
+        service_.feed_watchdog();
+        watchdog_timer_.set(io::EventLoop::now() + *interval / 2);
+    }
+}
+
+void Daemon::reload() {
+    service_.reloading();
+    try {
+        settings_ = load_settings(options_);
+        journal_.set_level(settings_.log_level);
+        say(spdlog::level::info, fmt::format("configuration read again: {} ({})",
+                                             described(settings_.config), settings_.source));
+        dispatch(Reconfigured{settings_.config});
+    } catch (const std::runtime_error& error) {
+        say(spdlog::level::err,
+            fmt::format("{}; the configuration of before stays in force", error.what()));
+    }
+    if (ready_told_) {
+        service_.ready();
+    }
+}
+
+void Daemon::stop() {
+    service_.stopping();
+    loop_.stop(0);
+}
+
+void Daemon::write_state() {
+    const std::filesystem::path path = settings_.runtime_dir / "state.json";
+    try {
+        io::write_atomically(path, io::to_json(snapshot()), io::Durability::process_crash);
+        say(spdlog::level::info,
+            fmt::format("state written to {}: {}", path.native(), status_text(engine_.summary())));
+    } catch (const std::system_error& error) {
+        say(spdlog::level::err, fmt::format("cannot write the state: {}", error.what()));
+    }
+}
+
+StateSnapshot Daemon::snapshot() const {
+    const TimePoint now = io::EventLoop::now();
+    StateSnapshot state = engine_.snapshot(now);
+    state.version = SOLICITD_VERSION;
+    state.pid = static_cast<std::uint32_t>(getpid());
+    state.written_at = std::time(nullptr);
+    state.uptime = std::chrono::duration_cast<std::chrono::seconds>(now - started_);
+
+    auto& counters = state.counters;
+    counters["nd.messages"] = capture_counters_.messages;
+    counters["nd.dropped"] = capture_counters_.dropped;
+    for (std::size_t i = 0; i < kNdDefects; ++i) {
+        counters[fmt::format("nd.defect.{}", to_string(static_cast<NdDefect>(i)))] =
+            capture_counters_.defects[i];
+    }
+    counters["netlink.messages"] = monitor_.counters().messages;
+    counters["netlink.overruns"] = monitor_.counters().overruns;
+    counters["netlink.dumps"] = monitor_.counters().dumps;
+    counters["netlink.errors"] = monitor_.counters().errors;
+    counters["memberships.held"] = memberships_.memberships();
+    counters["memberships.sockets"] = memberships_.sockets();
+    return state;
+}
+
+void Daemon::say(spdlog::level::level_enum level, std::string text) {
+    io::Record record;
+    record.level = level;
+    record.text = std::move(text);
+    journal_.write(record);
+}
+
+}  // namespace solicitd

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/actions.hpp"
+#include "core/engine.hpp"
+#include "io/event_loop.hpp"
+#include "io/instance_lock.hpp"
+#include "io/journal.hpp"
+#include "io/multicast_pool.hpp"
+#include "io/nd_capture.hpp"
+#include "io/neighbor_prober.hpp"
+#include "io/netlink_monitor.hpp"
+#include "io/service_manager.hpp"
+#include "options.hpp"
+
+namespace solicitd {
+
+/// The composition root: builds the engine and its adapters, hands each fact to the engine and
+/// executes what it answers. Decides nothing about hosts or groups.
+class Daemon {
+public:
+    /// Takes the runtime directory and the netlink socket; joins nothing yet. Throws
+    /// std::runtime_error with the remedy. The signals that it handles are blocked by the caller.
+    Daemon(const Options& options, const Settings& settings, io::Journal& journal);
+
+    /// Until SIGTERM or SIGINT; returns the exit code. Every group is left when this object dies.
+    int run();
+
+private:
+    void dispatch(const Event& event);
+    void tick();
+    void execute();
+    void perform(const JoinGroup& action);
+    void perform(const LeaveGroup& action);
+    void perform(const ForgetMemberships& action);
+    void perform(const StartCapture& action);
+    void perform(const StopCapture& action);
+    void perform(const ProbeHost& action);
+    void perform(const Resync& action);
+    void perform(const Notice& action);
+    /// Answers an action: the engine takes it at once, what follows is executed in turn.
+    void answer(const Event& event);
+
+    void update_status();
+    void feed_watchdog();
+    void reload();
+    void stop();
+    void write_state();
+    [[nodiscard]] StateSnapshot snapshot() const;
+    void say(spdlog::level::level_enum level, std::string text);
+
+    const Options& options_;
+    Settings settings_;
+    io::Journal& journal_;
+    io::InstanceLock lock_;
+    TimePoint started_;
+
+    io::EventLoop loop_;
+    io::ServiceManager service_;
+    Engine engine_;
+    io::MulticastPool memberships_;
+    io::NeighborProber prober_;
+    io::NdCapture::Counters capture_counters_;
+    std::map<Ifindex, std::unique_ptr<io::NdCapture>> captures_;
+    std::vector<StartCapture> refused_captures_;  ///< to be tried again
+    Actions actions_;
+    bool executing_ = false;
+    bool ready_told_ = false;
+
+    io::NetlinkMonitor monitor_;
+    std::optional<TimePoint> armed_;
+    io::EventLoop::Timer engine_timer_;
+    io::EventLoop::Timer status_timer_;
+    io::EventLoop::Timer capture_timer_;
+    io::EventLoop::Timer watchdog_timer_;
+    std::vector<io::EventLoop::Source> signals_;
+};
+
+}  // namespace solicitd

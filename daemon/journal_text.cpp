@@ -1,0 +1,168 @@
+#include "journal_text.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace solicitd {
+namespace {
+
+std::string plural(std::size_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+/// What to do about a join that the kernel refuses, where that is known.
+std::string_view remedy(int error) {
+    switch (error) {
+        case ENODEV:
+            return "; IPv6 may be off there: see net.ipv6.conf.*.disable_ipv6 and the MTU (1280 at "
+                   "least)";
+        case ENOMEM:
+        case ENOBUFS: return "; the kernel is short of memory for sockets: see net.core.optmem_max";
+        case EMFILE:
+        case ENFILE: return "; out of file descriptors: raise LimitNOFILE= of the service";
+        default: return "";
+    }
+}
+
+}  // namespace
+
+io::Record journal_record(const Notice& notice) {
+    io::Record record;
+    const std::string& interface = notice.interface;
+    const std::string group = notice.group ? notice.group->address().to_string() : "";
+    const std::string host = notice.host ? notice.host->to_string() : "";
+    const std::string prefix = notice.prefix ? notice.prefix->to_string() : "";
+    const std::string_view evidence = notice.evidence ? to_string(*notice.evidence) : "";
+
+    const auto say = [&](spdlog::level::level_enum level, std::string_view id, std::string text) {
+        record.level = level;
+        record.message_id = id;
+        record.text = std::move(text);
+    };
+    using namespace spdlog::level;
+    switch (notice.kind) {
+        case NoticeKind::joined:
+            say(info, "a730dca39fc948aba58c60b7006f9eaa",
+                fmt::format("joined {} on {} for {} ({})", group, interface, host, evidence));
+            break;
+        case NoticeKind::joined_many:
+            say(info, "3422c4deb5c240c4a3af1d5e4a1cdcd1",
+                fmt::format("joined {} on {}", plural(notice.count, "group"), interface));
+            break;
+        case NoticeKind::left:
+            say(info, "c164835c98a645ff9d493a5105b20c95",
+                fmt::format("left {} on {}: nobody is left of it, last was {}", group, interface,
+                            host));
+            break;
+        case NoticeKind::left_many:
+            say(info, "f852fce50b7346f4a10d295f25ccbfe2",
+                fmt::format("left {} on {}", plural(notice.count, "group"), interface));
+            break;
+        case NoticeKind::join_failed:
+            say(err, "cdfb7225153647e4bab387c7fbed34bf",
+                fmt::format("cannot join {} on {} for {}: {}; trying again, ever less often up to "
+                            "once a minute{}",
+                            group, interface, host, std::strerror(notice.error),
+                            remedy(notice.error)));
+            break;
+        case NoticeKind::join_recovered:
+            say(info, "cc5a3563d16a4c58a0e4e0e2e01e4506",
+                fmt::format("all groups that could not be joined on {} are joined now", interface));
+            break;
+        case NoticeKind::interface_waiting:
+            say(warn, "2649aa4521fd472589a4279e4cc5d309",
+                fmt::format("waiting for interface {}, which does not exist yet", interface));
+            break;
+        case NoticeKind::interface_usable:
+            say(info, "e32613e13e844315b7e8771eb367d5e3", fmt::format("{} is up", interface));
+            break;
+        case NoticeKind::interface_down:
+            say(warn, "4b8ee8658ed34fd8bc39dfc835a2ef23",
+                fmt::format("{} is down or has no carrier: waiting for it", interface));
+            break;
+        case NoticeKind::interface_lost:
+            say(warn, "327d47e291cc4ffa8ce48a75da06e505",
+                fmt::format("{} is gone (deleted or renamed): waiting for it to come back",
+                            interface));
+            break;
+        case NoticeKind::bridge_port:
+            say(warn, "51fc5ecdef524bdba5f5c3883de50cbf",
+                fmt::format("{} is a port of a bridge, which takes its packets first: name the "
+                            "bridge as the downstream instead",
+                            interface));
+            break;
+        case NoticeKind::prefix_added:
+            say(info, "98c929fc2ea149febbdedca7c0156977",
+                fmt::format("{} is on-link on {}: hosts with it are served", prefix, interface));
+            break;
+        case NoticeKind::prefix_removed:
+            say(info, "4b8a889c2c6e4e10872ac9f827ad78f2",
+                fmt::format("{} is not on-link on {} any more: hosts with it are not served",
+                            prefix, interface));
+            break;
+        case NoticeKind::no_prefix:
+            say(warn, "bd771106e51d405e841cebc4c9ae16a9",
+                fmt::format("{} has no on-link prefix: no host can be served before it gets an "
+                            "address with one, or an on-link route; --prefix would name one",
+                            interface));
+            break;
+        case NoticeKind::host_confirmed:
+            say(debug, "3ebcb901e1874635910984cb3da25f35",
+                fmt::format("{} on {} is in use ({})", host, interface, evidence));
+            break;
+        case NoticeKind::host_silent:
+            say(debug, "7e8239ba068a49c7b0abb1b0f46e70e0",
+                fmt::format("{} on {} does not answer; kept for the linger", host, interface));
+            break;
+        case NoticeKind::host_gone:
+            say(debug, "fd98f04a8d6341e79896ebdb0c47c798",
+                fmt::format("{} on {} is gone", host, interface));
+            break;
+        case NoticeKind::hosts_full:
+            say(warn, "7e7a9363c0c549f0b884ff73e9027f2b",
+                fmt::format("{} on {} is not served, nor are others that come: {} are known, as "
+                            "many as max-hosts allows",
+                            host, interface, plural(notice.count, "host")));
+            break;
+    }
+    const auto field = [&](std::string_view name, std::string_view value) {
+        if (!value.empty()) {
+            record.fields.emplace_back(name, value);
+        }
+    };
+    field("INTERFACE", interface);
+    field("HOST", host);
+    field("GROUP", group);
+    field("PREFIX", prefix);
+    field("EVIDENCE", evidence);
+    return record;
+}
+
+std::string status_text(const Engine::Summary& summary) {
+    std::string text = plural(summary.hosts, "host");
+    for (const Engine::Summary::Upstream& upstream : summary.upstreams) {
+        text += fmt::format("; {}: ", upstream.name);
+        if (upstream.state == "absent") {
+            text += "waiting for it to exist";
+            continue;
+        }
+        text += fmt::format("{} joined", plural(upstream.held, "group"));
+        if (upstream.failed > 0) {
+            text += fmt::format(", {} refused by the kernel", upstream.failed);
+        }
+        if (!upstream.has_prefix) {
+            text += ", waiting for an on-link prefix";
+        }
+        if (upstream.state == "down") {
+            text += ", down";
+        }
+    }
+    for (const std::string& name : summary.absent_downstreams) {
+        text += fmt::format("; waiting for {}", name);
+    }
+    return text;
+}
+
+}  // namespace solicitd

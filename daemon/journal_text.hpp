@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "core/engine.hpp"
+#include "core/notice.hpp"
+#include "io/journal.hpp"
+
+namespace solicitd {
+
+/// A notice in words, with its fields and its MESSAGE_ID (units/solicitd.catalog explains each).
+/// docs/troubleshooting.md is keyed by these texts.
+[[nodiscard]] io::Record journal_record(const Notice& notice);
+
+/// One line on how things stand: for STATUS=, and after SIGUSR1.
+[[nodiscard]] std::string status_text(const Engine::Summary& summary);
+
+}  // namespace solicitd

@@ -1,0 +1,66 @@
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+
+#include "daemon.hpp"
+#include "dump_state.hpp"
+#include "io/journal.hpp"
+#include "options.hpp"
+#include "privileges.hpp"
+
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+
+/// Before anything can be asked to act on them: SIGUSR1 would end a process that has not got as
+/// far as its loop.
+void block_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
+        sigaddset(&signals, signal);
+    }
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+int run_daemon(const solicitd::Options& options) {
+    const solicitd::Settings settings = solicitd::load_settings(options);
+    solicitd::check_privileges();
+    block_signals();
+    solicitd::io::Journal journal(settings.log_level);
+    return solicitd::Daemon(options, settings, journal).run();
+}
+
+int run(const solicitd::Options& options) {
+    using Command = solicitd::Options::Command;
+    switch (options.command) {
+        case Command::run: return run_daemon(options);
+        case Command::dump_state:
+            return solicitd::dump_state(options.runtime_dir, options.json, std::cout, std::cerr);
+        case Command::check_config:
+            std::cout << solicitd::describe(solicitd::load_settings(options));
+            return EXIT_SUCCESS;
+        case Command::print_and_exit: std::cout << options.text; return EXIT_SUCCESS;
+    }
+    return kExitFailure;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(solicitd::parse_options(argc, argv));
+    } catch (const solicitd::UsageError& error) {
+        std::cerr << "solicitd: " << error.what() << '\n';
+        return kExitUsage;
+    } catch (const solicitd::io::ConfigError& error) {
+        std::cerr << "solicitd: " << error.what() << '\n';
+        return kExitUsage;
+    } catch (const std::exception& error) {
+        std::cerr << "solicitd: " << error.what() << '\n';
+        return kExitFailure;
+    }
+}

@@ -1,0 +1,334 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+namespace solicitd {
+namespace {
+
+constexpr const char* kDefaultConfigFile = "/etc/solicitd/solicitd.toml";
+
+// What CLI11 gathers, before it is checked: our own checks tell what is allowed, and the
+// configuration file shares them.
+struct RawOptions {
+    std::string upstream;
+    std::vector<std::string> downstreams;
+    std::optional<std::string> config;
+    std::optional<std::string> host_timeout;
+    std::optional<std::string> linger;
+    std::optional<std::string> max_hosts;
+    std::optional<std::string> capture;
+    std::optional<std::string> log_level;
+    std::optional<std::string> runtime_dir;
+    std::optional<std::string> state_dir;
+    std::vector<std::string> prefixes;
+    bool dump_state = false;
+    bool json = false;
+    bool check_config = false;
+};
+
+void declare_options(CLI::App& app, RawOptions& raw) {
+    app.get_formatter()->column_width(26);
+    app.set_help_flag("-h,--help", "Print this text and exit");
+    app.set_version_flag("--version", "solicitd " SOLICITD_VERSION, "Print the version and exit");
+    app.allow_extras();  // refused by us, with a suggestion
+
+    app.add_option("UPSTREAM", raw.upstream, "Interface towards the gateway that snoops MLD")
+        ->type_name("");
+    app.add_option("DOWNSTREAM", raw.downstreams, "Interfaces behind which the hosts live")
+        ->type_name("");
+
+    const auto add = [&](const std::string& name, auto& value, const std::string& type,
+                         const std::string& help) {
+        return app.add_option(name, value, help)
+            ->type_name(type)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    };
+    app.option_defaults()->group("Configuration");
+    add("--config", raw.config, "FILE",
+        "Configuration file (TOML). Without interfaces\n"
+        "on the command line: " +
+            std::string(kDefaultConfigFile));
+    app.add_option("--prefix", raw.prefixes,
+                   "Serve hosts in this prefix only; repeatable.\n"
+                   "Default: the prefixes that UPSTREAM holds\non-link, followed as they change")
+        ->option_text("PREFIX")  // else help shows it with "...", which only repeating gives
+        ->type_name("PREFIX")
+        ->allow_extra_args(false);
+    add("--host-timeout", raw.host_timeout, "SECONDS",
+        "Silence after which a host is asked whether it\n"
+        "is still there, 1 to 86400. Default: 300");
+    add("--linger", raw.linger, "SECONDS",
+        "How long the group of a host that does not\n"
+        "answer is kept, 0 to 604800. Default: 1800");
+    add("--max-hosts", raw.max_hosts, "COUNT", "Hosts kept at most, 1 to 1000000. Default: 4096");
+    add("--capture", raw.capture, "MODE",
+        "How Neighbor Discovery on a downstream is seen:\n"
+        "auto, allmulti, mcast-router or promisc.\n"
+        "Default: auto");
+    add("--log-level", raw.log_level, "LEVEL",
+        "trace, debug, info, warning or error.\nDefault: info");
+    add("--runtime-dir", raw.runtime_dir, "DIR",
+        "Lock and state document. Default:\n$RUNTIME_DIRECTORY, else /run/solicitd");
+    add("--state-dir", raw.state_dir, "DIR",
+        "Hosts remembered over a reboot. Default:\n$STATE_DIRECTORY, else /var/lib/solicitd");
+
+    app.option_defaults()->group("Instead of running");
+    app.add_flag("--check-config", raw.check_config, "Check, print what would be in force, exit");
+    app.add_flag("--dump-state", raw.dump_state,
+                 "Print the state of the daemon that runs on\n--runtime-dir");
+    app.add_flag("--json", raw.json, "With --dump-state: as a JSON document");
+
+    app.footer(
+        "An option beats the file. Interfaces named here replace all the upstreams of the file.\n\n"
+        "Example: the gateway is behind eth9, the LAN behind br0:\n"
+        "  solicitd eth9 br0");
+}
+
+[[noreturn]] void refuse_unknown(const CLI::App& app, const std::string& read) {
+    const std::string name = read.substr(0, read.find('='));
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app.get_options()) {
+        for (const std::string& known : option->get_lnames()) {
+            names.push_back("--" + known);
+        }
+    }
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    throw UsageError("unknown option " + one_line(name) +
+                     "; solicitd --help lists what is allowed" + did_you_mean(name, views));
+}
+
+// CLI11 would take the next argument for the value of "--runtime-dir=", and so shift the
+// interfaces; an unset variable in a unit file makes such an option.
+void refuse_empty_values(int argc, const char* const* argv) {
+    for (int i = 1; i < argc && argv[i] != std::string_view("--"); ++i) {
+        const std::string_view argument = argv[i];
+        if (argument.substr(0, 2) == "--" && argument.back() == '=') {
+            throw UsageError(one_line(argument) + ": a value is missing after the equals sign");
+        }
+    }
+}
+
+// parse(std::string_view) gives the value, or throws BadSetting.
+template <typename Value>
+Value checked(std::string_view name, const std::string& text, Value (*parse)(std::string_view)) {
+    try {
+        return parse(text);
+    } catch (const BadSetting& bad) {
+        throw UsageError(std::string(name) + " " + in_quotes(text) + ": " + bad.what());
+    }
+}
+
+template <typename Value>
+std::optional<Value> checked(std::string_view name, const std::optional<std::string>& text,
+                             Value (*parse)(std::string_view)) {
+    return text ? std::optional(checked(name, *text, parse)) : std::nullopt;
+}
+
+template <const Range& range, typename Number>
+Number parse_number(std::string_view text) {
+    std::int64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc{} || stop != end || !range.contains(number)) {
+        throw BadSetting(allowed_text(range));
+    }
+    return Number(number);
+}
+
+std::filesystem::path parse_path(std::string_view text) {
+    if (text.empty()) {
+        throw BadSetting("allowed is the path of a file or directory");
+    }
+    return text;
+}
+
+// systemd names several directories separated by colons; the first is the main one.
+std::filesystem::path directory(const char* variable, const char* otherwise) {
+    const char* const value = std::getenv(variable);
+    const std::string_view all = value == nullptr ? "" : value;
+    const std::string_view first = all.substr(0, all.find(':'));
+    return first.empty() ? otherwise : first;
+}
+
+UpstreamConfig checked_pair(const RawOptions& raw) {
+    UpstreamConfig pair;
+    pair.interface = checked("UPSTREAM", raw.upstream, parse_interface);
+    for (const std::string& name : raw.downstreams) {
+        pair.downstreams.push_back(checked("DOWNSTREAM", name, parse_interface));
+    }
+    if (const auto conflict = find_conflict({pair})) {
+        throw UsageError((conflict->downstream
+                              ? "DOWNSTREAM " + pair.downstreams[*conflict->downstream]
+                              : "UPSTREAM " + pair.interface) +
+                         " " + conflict->text);
+    }
+    return pair;
+}
+
+void refuse_senseless_combinations(const RawOptions& raw, bool has_interfaces) {
+    if (raw.json && !raw.dump_state) {
+        throw UsageError("--json: allowed only with --dump-state");
+    }
+    if (raw.dump_state && raw.check_config) {
+        throw UsageError("--dump-state and --check-config: only one of the two is allowed");
+    }
+    if (raw.dump_state && has_interfaces) {
+        throw UsageError("--dump-state with UPSTREAM " + in_quotes(raw.upstream) +
+                         ": no interface is allowed; the state is that of the running daemon");
+    }
+}
+
+Options checked_options(const RawOptions& raw, bool has_interfaces) {
+    refuse_senseless_combinations(raw, has_interfaces);
+    Options options;
+    options.command = raw.dump_state     ? Options::Command::dump_state
+                      : raw.check_config ? Options::Command::check_config
+                                         : Options::Command::run;
+    options.json = raw.json;
+    if (has_interfaces) {
+        options.given.upstreams.push_back(checked_pair(raw));
+    }
+    options.given.host_timeout = checked("--host-timeout", raw.host_timeout,
+                                         parse_number<kHostTimeoutRange, std::chrono::seconds>);
+    options.given.linger =
+        checked("--linger", raw.linger, parse_number<kLingerRange, std::chrono::seconds>);
+    options.given.max_hosts =
+        checked("--max-hosts", raw.max_hosts, parse_number<kMaxHostsRange, std::size_t>);
+    options.given.capture = checked("--capture", raw.capture, parse_capture_mode);
+    options.given.log_level = checked("--log-level", raw.log_level, io::parse_log_level);
+    for (const std::string& text : raw.prefixes) {
+        options.prefixes.push_back(checked("--prefix", text, parse_prefix));
+    }
+    if (raw.config || !has_interfaces) {
+        options.is_default_config_file = !raw.config;
+        options.config_file =
+            checked("--config", raw.config, parse_path).value_or(kDefaultConfigFile);
+    }
+    options.runtime_dir = checked("--runtime-dir", raw.runtime_dir, parse_path)
+                              .value_or(directory("RUNTIME_DIRECTORY", "/run/solicitd"));
+    options.state_dir = checked("--state-dir", raw.state_dir, parse_path)
+                            .value_or(directory("STATE_DIRECTORY", "/var/lib/solicitd"));
+    return options;
+}
+
+template <typename Value>
+void take(Value& value, const std::optional<Value>& file, const std::optional<Value>& given) {
+    value = given ? *given : file.value_or(value);
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) {
+        text.append(text.empty() ? "" : ", ").append(word);
+    }
+    return text;
+}
+
+}  // namespace
+
+Options parse_options(int argc, const char* const* argv) {
+    CLI::App app(
+        "Joins the solicited-node groups of LAN hosts on the upstream interface, so that a\n"
+        "gateway that snoops MLD goes on sending them Neighbor Solicitations.\n",
+        "solicitd");
+    RawOptions raw;
+    declare_options(app, raw);
+    const auto print = [](std::string text) {
+        Options options;
+        options.command = Options::Command::print_and_exit;
+        options.text = std::move(text);
+        return options;
+    };
+    refuse_empty_values(argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        return print(app.help());
+    } catch (const CLI::CallForVersion& version) {
+        return print(version.what() + std::string("\n"));
+    } catch (const CLI::ParseError& error) {
+        throw UsageError(one_line(error.what()) + "; solicitd --help lists what is allowed");
+    }
+    for (const std::string& unknown : app.remaining()) {
+        if (unknown != "--") {
+            refuse_unknown(app, unknown);
+        }
+    }
+    return checked_options(raw, app.count("UPSTREAM") > 0);
+}
+
+Settings load_settings(const Options& options) {
+    const std::string path = options.config_file.string();
+    io::ConfigFile file;
+    if (!path.empty()) {
+        std::error_code error;
+        if (options.is_default_config_file && !std::filesystem::exists(path, error) && !error) {
+            throw UsageError(
+                "no interface is named: run solicitd UPSTREAM DOWNSTREAM..., or name "
+                "them in " +
+                path + " (there is no such file) or in --config FILE");
+        }
+        file = io::read_config_file(path);
+    }
+    const io::ConfigFile& given = options.given;
+    Settings settings;
+    Config& config = settings.config;
+    settings.source = given.upstreams.empty() ? path : "command line";
+    config.upstreams = given.upstreams.empty() ? std::move(file.upstreams) : given.upstreams;
+    if (config.upstreams.empty()) {
+        throw io::ConfigError(path +
+                              R"(: no upstream is named; add [[upstream]] with interface = "eth9" )"
+                              R"(and downstream = ["br0"])");
+    }
+    if (!options.prefixes.empty()) {
+        if (config.upstreams.size() > 1) {
+            throw UsageError("--prefix " + options.prefixes.front().to_string() + ": " + path +
+                             " names " + std::to_string(config.upstreams.size()) +
+                             " upstreams, allowed is one; write prefix = [...] there, below the "
+                             "[[upstream]] it is for");
+        }
+        config.upstreams.front().prefixes = options.prefixes;
+    }
+    take(config.host_timeout, file.host_timeout, given.host_timeout);
+    take(config.linger, file.linger, given.linger);
+    take(config.max_hosts, file.max_hosts, given.max_hosts);
+    take(config.capture, file.capture, given.capture);
+    take(settings.log_level, file.log_level, given.log_level);
+    settings.runtime_dir = options.runtime_dir;
+    settings.state_dir = options.state_dir;
+    return settings;
+}
+
+std::string describe(const Settings& settings) {
+    const Config& config = settings.config;
+    const auto level = spdlog::level::to_string_view(settings.log_level);
+    std::ostringstream text;
+    text << "The configuration is valid. Upstreams are from: " << settings.source << "\n";
+    for (const UpstreamConfig& upstream : config.upstreams) {
+        std::vector<std::string> prefixes;
+        for (const Ipv6Prefix& prefix : upstream.prefixes) {
+            prefixes.push_back(prefix.to_string());
+        }
+        text << "\nupstream " << upstream.interface << "\n  downstream     "
+             << joined(upstream.downstreams) << "\n  prefix         "
+             << (prefixes.empty() ? "as " + upstream.interface + " holds them on-link"
+                                  : joined(prefixes))
+             << "\n";
+    }
+    text << "\nhost-timeout     " << config.host_timeout.count()
+         << " s of silence, then a host is asked"
+         << "\nlinger           " << config.linger.count()
+         << " s without an answer, then its group is left"
+         << "\nmax-hosts        " << config.max_hosts << "\ncapture          "
+         << to_string(config.capture) << "\nlog-level        "
+         << std::string_view(level.data(), level.size()) << "\nruntime-dir      "
+         << settings.runtime_dir.string() << "\nstate-dir        " << settings.state_dir.string()
+         << "\n";
+    return text.str();
+}
+
+}  // namespace solicitd

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "io/config_file.hpp"
+
+namespace solicitd {
+
+/// The command line cannot be used. what() is the one line for the user: the option, what was
+/// read, what is allowed. The process exits 2, as it does for io::ConfigError.
+struct UsageError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// The command line as it was read and checked; no file has been opened.
+struct Options {
+    enum class Command {
+        run,
+        dump_state,      ///< ask the daemon that runs on runtime_dir
+        check_config,    ///< load_settings(), print describe(), exit 0
+        print_and_exit,  ///< print `text` on stdout, exit 0: --help, --version
+    };
+    Command command = Command::run;
+    std::string text;
+
+    /// In the file's terms, and beating it. Upstreams: at most one, UPSTREAM DOWNSTREAM...
+    io::ConfigFile given;
+    std::vector<Ipv6Prefix> prefixes;  ///< --prefix
+    /// Empty: none is read. May be missing only when it is the default.
+    std::filesystem::path config_file;
+    bool is_default_config_file = false;
+    std::filesystem::path runtime_dir;
+    std::filesystem::path state_dir;
+    bool json = false;  ///< --dump-state prints the document itself
+};
+
+/// Reads $RUNTIME_DIRECTORY and $STATE_DIRECTORY too. Throws UsageError.
+[[nodiscard]] Options parse_options(int argc, const char* const* argv);
+
+/// What the daemon runs with: the command line, then the file, then the defaults.
+struct Settings {
+    Config config;
+    spdlog::level::level_enum log_level = spdlog::level::info;
+    std::filesystem::path runtime_dir;
+    std::filesystem::path state_dir;
+    std::string source;  ///< where the upstreams are named: the file, or "command line"
+};
+
+/// Reads the configuration file, if any; again on every SIGHUP. Throws UsageError or
+/// io::ConfigError, both of one line.
+[[nodiscard]] Settings load_settings(const Options& options);
+
+/// For --check-config: all that is in force, with units, over several lines.
+[[nodiscard]] std::string describe(const Settings& settings);
+
+}  // namespace solicitd

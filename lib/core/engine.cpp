@@ -1,0 +1,129 @@
+#include "core/engine.hpp"
+
+#include <algorithm>
+
+namespace solicitd {
+
+Engine::Engine(const Config& config, std::uint64_t seed)
+    : life_(config.host_timeout, config.linger, seed), hosts_(config.max_hosts, seed), seed_(seed) {
+    configure(config);
+}
+
+void Engine::handle(const Event& event, TimePoint now, Actions& actions) {
+    const Turn turn{now, actions};
+    std::visit([&](const auto& fact) { on(fact, turn); }, event);
+}
+
+void Engine::tick(TimePoint now, Actions& actions) {
+    const Turn turn{now, actions};
+    for (Upstream& upstream : upstreams_) {
+        upstream.plan.retry(now, actions);
+        if (upstream.orphans_until && *upstream.orphans_until <= now) {
+            upstream.orphans_until.reset();
+            change_prefixes(upstream, turn,
+                            [](OnLinkPrefixes& prefixes) { prefixes.drop_orphans(); });
+        }
+    }
+    look_at_hosts(turn);
+}
+
+std::optional<TimePoint> Engine::next_deadline() const {
+    std::optional<TimePoint> first;
+    const auto consider = [&](std::optional<TimePoint> when) {
+        if (when && (!first || *when < *first)) {
+            first = when;
+        }
+    };
+    for (const Upstream& upstream : upstreams_) {
+        consider(upstream.plan.next_retry());
+        consider(upstream.orphans_until);
+    }
+    if (const Host* host = hosts_.next()) {
+        consider(std::max(host->due, budget_.available_at()));
+    }
+    return first;
+}
+
+bool Engine::ready() const {
+    return synced_ && std::all_of(upstreams_.begin(), upstreams_.end(),
+                                  [](const Upstream& up) { return up.plan.settled(); });
+}
+
+void Engine::on(const MembershipResult& event, Turn turn) {
+    ++(event.error == 0 ? counters_.joins : counters_.join_failures);
+    if (Upstream* upstream = find_upstream(event.upstream)) {
+        upstream->plan.result(event.group, event.error, turn.now, turn.actions);
+    }
+}
+
+void Engine::on(const DumpBegin& event, Turn /*turn*/) {
+    switch (event.kind) {
+        case DumpKind::links:
+            dumping_links_ = true;
+            for (Upstream& upstream : upstreams_) {
+                upstream.link.seen = false;
+            }
+            for (Downstream& downstream : downstreams_) {
+                downstream.link.seen = false;
+            }
+            break;
+        case DumpKind::addresses:
+            for (Upstream& upstream : upstreams_) {
+                upstream.prefixes.begin_dump(OnLinkPrefixes::Origin::address);
+            }
+            for (Downstream& downstream : downstreams_) {
+                for (Downstream::OwnAddress& own : downstream.own_addresses) {
+                    own.seen = false;
+                }
+            }
+            break;
+        case DumpKind::routes:
+            for (Upstream& upstream : upstreams_) {
+                upstream.prefixes.begin_dump(OnLinkPrefixes::Origin::route);
+            }
+            break;
+        case DumpKind::neighbors: dumping_neighbors_ = true; break;
+    }
+}
+
+void Engine::on(const DumpEnd& event, Turn turn) {
+    const auto sweep_prefixes = [&](OnLinkPrefixes::Origin origin) {
+        for (Upstream& upstream : upstreams_) {
+            change_prefixes(upstream, turn, [&](OnLinkPrefixes& prefixes) {
+                prefixes.end_dump(origin, upstream.link.carries_ipv6());
+            });
+        }
+    };
+    switch (event.kind) {
+        case DumpKind::links: end_dump_of_links(turn); break;
+        case DumpKind::addresses:
+            sweep_prefixes(OnLinkPrefixes::Origin::address);
+            sweep_own_addresses(turn);
+            break;
+        case DumpKind::routes: sweep_prefixes(OnLinkPrefixes::Origin::route); break;
+        case DumpKind::neighbors:
+            dumping_neighbors_ = false;
+            if (!std::exchange(synced_, true)) {
+                end_first_round(turn);
+            }
+            break;
+    }
+}
+
+Engine::Summary Engine::summary() const {
+    Summary summary;
+    summary.hosts = hosts_.size();
+    for (const Upstream& upstream : upstreams_) {
+        summary.upstreams.push_back(
+            {upstream.link.name, upstream.link.state(), upstream.plan.wanted(),
+             upstream.plan.held(), upstream.plan.failed(), !upstream.prefixes.prefixes().empty()});
+    }
+    for (const Downstream& downstream : downstreams_) {
+        if (downstream.upstreams != 0 && !downstream.link.exists()) {
+            summary.absent_downstreams.push_back(downstream.link.name);
+        }
+    }
+    return summary;
+}
+
+}  // namespace solicitd

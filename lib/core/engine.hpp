@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/actions.hpp"
+#include "core/events.hpp"
+#include "core/host_life.hpp"
+#include "core/host_table.hpp"
+#include "core/probe_budget.hpp"
+#include "core/state_snapshot.hpp"
+#include "core/time.hpp"
+#include "core/topology.hpp"
+
+namespace solicitd {
+
+/// Facts in, actions out: decides which hosts live downstream and which memberships that asks for.
+///
+/// No system call, no clock, no logger. handle() and tick() append to `actions`, which the caller
+/// executes in order, handing each answer back as an event. The same events lead to the same
+/// actions; `seed` only spreads timers and hashes.
+///
+/// Memberships begin when the first round of dumps is through, all at once; from then on each
+/// event acts by itself.
+class Engine {
+public:
+    /// After an interface is usable again: how long its former prefixes are believed to return.
+    static constexpr Duration kOrphanedPrefix = std::chrono::seconds(60);
+
+    Engine(const Config& config, std::uint64_t seed);
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    void handle(const Event& event, TimePoint now, Actions& actions);
+    /// Does what is due. To be called at next_deadline(), or at any other time.
+    void tick(TimePoint now, Actions& actions);
+    [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+
+    /// The first dumps are through and every join that could be asked for was answered.
+    [[nodiscard]] bool ready() const;
+
+    struct Summary {
+        struct Upstream {
+            std::string name;
+            std::string_view state;  ///< "absent", "down" or "usable"
+            std::size_t wanted = 0;
+            std::size_t held = 0;
+            std::size_t failed = 0;
+            bool has_prefix = false;
+        };
+        std::vector<Upstream> upstreams;
+        std::vector<std::string> absent_downstreams;
+        std::size_t hosts = 0;
+    };
+    [[nodiscard]] Summary summary() const;
+    /// All but what only the daemon knows (version, pid, adapters' counters, ...).
+    [[nodiscard]] StateSnapshot snapshot(TimePoint now) const;
+
+private:
+    struct Turn {
+        TimePoint now;
+        Actions& actions;
+    };
+
+    void on(const HostSeen& event, Turn turn);
+    void on(const NeighborSeen& event, Turn turn);
+    void on(const NeighborGone& event, Turn turn);
+    void on(const LinkSeen& event, Turn turn);
+    void on(const LinkGone& event, Turn turn);
+    void on(const AddressSeen& event, Turn turn);
+    void on(const AddressGone& event, Turn turn);
+    void on(const RouteSeen& event, Turn turn);
+    void on(const RouteGone& event, Turn turn);
+    void on(const DumpBegin& event, Turn turn);
+    void on(const DumpEnd& event, Turn turn);
+    void on(const MembershipResult& event, Turn turn);
+    void on(const ProbeResult& event, Turn turn);
+    void on(const SavedHost& event, Turn turn);
+    void on(const Reconfigured& event, Turn turn);
+
+    // Hosts (engine_hosts.cpp)
+    [[nodiscard]] Host* find_host(Ifindex index, const Ipv6Address& address);
+    Host* admit(DownstreamId downstream, const Ipv6Address& address, const MacAddress& mac,
+                Evidence evidence, Turn turn);
+    void take(Host& host, HostLife::Step step, Turn turn);
+    void requeue(Host& host);
+    void serve(Host& host, Turn turn);
+    void remove(Host& host, Turn turn);
+    void look_at_hosts(Turn turn);
+    void ask_after_outage(DownstreamId downstream, TimePoint now);
+    void add_own_address(DownstreamId downstream, const Ipv6Address& address, Turn turn);
+    void release_own_address(DownstreamId downstream, const Ipv6Address& address, Turn turn);
+
+    // Interfaces (engine_interfaces.cpp)
+    [[nodiscard]] Upstream* find_upstream(Ifindex index);
+    [[nodiscard]] std::optional<DownstreamId> find_downstream(Ifindex index) const;
+    DownstreamId downstream_named(const std::string& name);
+    void link_seen(Upstream& upstream, const LinkSeen& event, Turn turn);
+    void link_seen(DownstreamId id, const LinkSeen& event, Turn turn);
+    void lose(Upstream& upstream, Turn turn);
+    void lose(DownstreamId id, Turn turn);
+    void start_capture(const Downstream& downstream, Turn turn) const;
+    void tell_state(const Interface& link, Turn turn) const;
+    void change_prefixes(Upstream& upstream, Turn turn,
+                         const std::function<void(OnLinkPrefixes&)>& change);
+    void replan(std::size_t upstream, Turn turn);
+    void tell_missing_prefix(Upstream& upstream, Turn turn);
+    void configure(const Config& config);
+    void end_dump_of_links(Turn turn);
+    void sweep_own_addresses(Turn turn);
+    void end_first_round(Turn turn);
+
+    Config config_;
+    HostLife life_;
+    HostTable hosts_;
+    std::uint64_t seed_;
+    ProbeBudget budget_;
+    std::vector<Upstream> upstreams_;
+    std::vector<Downstream> downstreams_;  ///< by DownstreamId; never shrinks
+    bool links_known_ = false;             ///< the first dump of links is through
+    bool synced_ = false;                  ///< the first round of dumps is through
+    bool dumping_links_ = false;
+    bool dumping_neighbors_ = false;
+    bool full_told_ = false;
+
+    struct Counters {
+        std::uint64_t evidence = 0;  ///< sniffed ND that was looked at
+        std::uint64_t own_mac = 0;   ///< sniffed ND of our own MAC
+        std::uint64_t joins = 0;     ///< that the kernel took
+        std::uint64_t join_failures = 0;
+        std::uint64_t probes = 0;
+        std::uint64_t probe_errors = 0;
+        std::uint64_t hosts_added = 0;
+        std::uint64_t hosts_gone = 0;
+        std::uint64_t hosts_refused = 0;  ///< by max-hosts
+    } counters_;
+};
+
+}  // namespace solicitd

@@ -1,0 +1,386 @@
+#include "core/engine.hpp"
+
+#include <algorithm>
+
+/// The part of the engine that follows interfaces and prefixes, and the configuration that names
+/// them.
+namespace solicitd {
+
+void Engine::on(const LinkSeen& event, Turn turn) {
+    for (Upstream& upstream : upstreams_) {
+        link_seen(upstream, event, turn);
+    }
+    for (std::size_t id = 0; id < downstreams_.size(); ++id) {
+        if (downstreams_[id].upstreams != 0) {
+            link_seen(static_cast<DownstreamId>(id), event, turn);
+        }
+    }
+}
+
+void Engine::on(const LinkGone& event, Turn turn) {
+    if (Upstream* upstream = find_upstream(event.index)) {
+        lose(*upstream, turn);
+    } else if (const auto downstream = find_downstream(event.index)) {
+        lose(*downstream, turn);
+    }
+}
+
+void Engine::on(const AddressSeen& event, Turn turn) {
+    if (Upstream* upstream = find_upstream(event.index)) {
+        change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
+            prefixes.add_address(event.address, event.prefix_length);
+        });
+    } else if (const auto downstream = find_downstream(event.index)) {
+        add_own_address(*downstream, event.address, turn);
+    }
+}
+
+void Engine::on(const AddressGone& event, Turn turn) {
+    if (Upstream* upstream = find_upstream(event.index)) {
+        change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
+            prefixes.remove_address(event.address, upstream->link.carries_ipv6());
+        });
+    } else if (const auto downstream = find_downstream(event.index)) {
+        auto& own = downstreams_[*downstream].own_addresses;
+        own.erase(std::remove_if(own.begin(), own.end(),
+                                 [&](const auto& entry) { return entry.address == event.address; }),
+                  own.end());
+        release_own_address(*downstream, event.address, turn);
+    }
+}
+
+void Engine::on(const RouteSeen& event, Turn turn) {
+    if (Upstream* upstream = find_upstream(event.route.index)) {
+        change_prefixes(*upstream, turn,
+                        [&](OnLinkPrefixes& prefixes) { prefixes.add_route(event.route); });
+    }
+}
+
+void Engine::on(const RouteGone& event, Turn turn) {
+    if (Upstream* upstream = find_upstream(event.route.index)) {
+        change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
+            prefixes.remove_route(event.route, upstream->link.carries_ipv6());
+        });
+    }
+}
+
+void Engine::on(const Reconfigured& event, Turn turn) {
+    const std::vector<Downstream> before = downstreams_;
+    for (Upstream& upstream : upstreams_) {
+        const bool kept = std::any_of(
+            event.config.upstreams.begin(), event.config.upstreams.end(),
+            [&](const UpstreamConfig& wanted) { return wanted.interface == upstream.link.name; });
+        if (!kept) {
+            // Nobody is wanted there any more: leaves all, and says so.
+            upstream.plan.begin_replan();
+            upstream.plan.end_replan(turn.actions);
+            upstream.plan.detach(turn.actions);
+        }
+    }
+    const bool recapture = event.config.capture != config_.capture;
+    configure(event.config);
+
+    hosts_.set_limit(config_.max_hosts);
+    full_told_ = false;
+    for (std::size_t id = 0; id < downstreams_.size(); ++id) {
+        Downstream& downstream = downstreams_[id];
+        const bool was_captured = id < before.size() && before[id].link.exists();
+        const bool stop = was_captured && (downstream.upstreams == 0 || recapture);
+        if (stop) {
+            turn.actions.emplace_back(StopCapture{downstream.link.index});
+        }
+        if (downstream.upstreams == 0) {
+            downstream = Downstream(downstream.link.name);
+        } else if (stop) {
+            start_capture(downstream, turn);
+        }
+    }
+    hosts_.erase_if(
+        [&](const Host& host) { return downstreams_[host.key.downstream].upstreams == 0; });
+    hosts_.for_each([&](Host& host) {
+        host.upstreams = 0;
+        hosts_.schedule(host, life_.due(host));
+    });
+    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+        replan(i, turn);
+    }
+    // New names may be those of interfaces that exist; old ones may have new prefixes to learn.
+    links_known_ = false;
+    turn.actions.emplace_back(Resync{});
+}
+
+/// Takes over the configuration; interfaces that it names again keep what is known of them.
+void Engine::configure(const Config& config) {
+    config_ = config;
+    life_ = HostLife(config.host_timeout, config.linger, seed_);
+
+    for (Downstream& downstream : downstreams_) {
+        downstream.upstreams = 0;
+    }
+    std::vector<Upstream> former = std::exchange(upstreams_, {});
+    for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
+        const UpstreamConfig& wanted = config.upstreams[i];
+        const auto known = std::find_if(
+            former.begin(), former.end(),
+            [&](const Upstream& upstream) { return upstream.link.name == wanted.interface; });
+        if (known == former.end()) {
+            upstreams_.emplace_back(wanted);
+        } else {
+            known->prefixes.configure(wanted.prefixes);
+            upstreams_.push_back(std::move(*known));
+        }
+        for (const std::string& name : wanted.downstreams) {
+            downstreams_[downstream_named(name)].upstreams |= 1U << i;
+        }
+    }
+}
+
+DownstreamId Engine::downstream_named(const std::string& name) {
+    const auto known = std::find_if(downstreams_.begin(), downstreams_.end(),
+                                    [&](const Downstream& each) { return each.link.name == name; });
+    if (known == downstreams_.end()) {
+        downstreams_.emplace_back(name);
+        return static_cast<DownstreamId>(downstreams_.size() - 1);
+    }
+    return static_cast<DownstreamId>(known - downstreams_.begin());
+}
+
+void Engine::end_dump_of_links(Turn turn) {
+    dumping_links_ = false;
+    const bool first = !std::exchange(links_known_, true);
+    const auto tell_absence = [&](const Interface& link) {
+        if (first && !link.exists()) {
+            tell_state(link, turn);
+        }
+    };
+    for (Upstream& upstream : upstreams_) {
+        if (upstream.link.exists() && !upstream.link.seen) {
+            lose(upstream, turn);
+        }
+        tell_absence(upstream.link);
+    }
+    for (std::size_t id = 0; id < downstreams_.size(); ++id) {
+        Downstream& downstream = downstreams_[id];
+        if (downstream.link.exists() && !downstream.link.seen) {
+            lose(static_cast<DownstreamId>(id), turn);
+        }
+        if (downstream.upstreams != 0) {
+            tell_absence(downstream.link);
+        }
+    }
+}
+
+void Engine::sweep_own_addresses(Turn turn) {
+    for (std::size_t id = 0; id < downstreams_.size(); ++id) {
+        auto& own = downstreams_[id].own_addresses;
+        const auto gone = std::stable_partition(own.begin(), own.end(),
+                                                [](const auto& entry) { return entry.seen; });
+        const std::vector<Downstream::OwnAddress> lost(gone, own.end());
+        own.erase(gone, own.end());
+        for (const Downstream::OwnAddress& entry : lost) {
+            release_own_address(static_cast<DownstreamId>(id), entry.address, turn);
+        }
+    }
+}
+
+void Engine::end_first_round(Turn turn) {
+    for (Upstream& upstream : upstreams_) {
+        if (upstream.link.has_ipv6()) {
+            upstream.plan.attach(upstream.link.index, turn.actions);
+        }
+        tell_missing_prefix(upstream, turn);
+    }
+}
+
+Upstream* Engine::find_upstream(Ifindex index) {
+    const auto it = std::find_if(upstreams_.begin(), upstreams_.end(),
+                                 [&](const Upstream& each) { return each.link.index == index; });
+    return index == 0 || it == upstreams_.end() ? nullptr : &*it;
+}
+
+std::optional<DownstreamId> Engine::find_downstream(Ifindex index) const {
+    for (std::size_t id = 0; id < downstreams_.size(); ++id) {
+        if (index != 0 && downstreams_[id].link.index == index) {
+            return static_cast<DownstreamId>(id);
+        }
+    }
+    return std::nullopt;
+}
+
+namespace {
+
+void copy_attributes(const LinkSeen& event, Interface& link) {
+    link.index = event.index;
+    link.mac = event.mac;
+    link.mtu = event.mtu;
+    link.running = event.running;
+    link.snooping_bridge = event.snooping_bridge;
+    link.bridge = event.bridge;
+    link.seen = true;
+}
+
+}  // namespace
+
+void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
+    Interface& link = upstream.link;
+    const bool ours = link.name == event.name;
+    if (link.exists() && ours != (link.index == event.index)) {
+        lose(upstream, turn);  // renamed, or replaced by another interface of the name
+    }
+    if (!ours) {
+        return;
+    }
+    const Interface before = link;
+    copy_attributes(event, link);
+    if (link.state() != before.state()) {
+        tell_state(link, turn);
+    }
+    if (!link.has_ipv6()) {
+        upstream.plan.detach(turn.actions);
+    } else if (synced_ && !upstream.plan.attached()) {
+        upstream.plan.attach(link.index, turn.actions);
+    }
+    if (link.usable() && !before.usable() && upstream.prefixes.has_orphans()) {
+        upstream.orphans_until = turn.now + kOrphanedPrefix;
+    }
+    if (!before.exists() && !dumping_links_) {
+        turn.actions.emplace_back(Resync{});  // its addresses came before its name
+    }
+}
+
+void Engine::link_seen(DownstreamId id, const LinkSeen& event, Turn turn) {
+    Interface& link = downstreams_[id].link;
+    const bool ours = link.name == event.name;
+    if (link.exists() && ours != (link.index == event.index)) {
+        lose(id, turn);
+    }
+    if (!ours) {
+        return;
+    }
+    const Interface before = link;
+    copy_attributes(event, link);
+    if (link.state() != before.state()) {
+        tell_state(link, turn);
+    }
+    if (link.bridge != 0 && link.bridge != before.bridge) {
+        Notice port;
+        port.kind = NoticeKind::bridge_port;
+        port.interface = link.name;
+        turn.actions.emplace_back(std::move(port));
+    }
+    const bool recapture = before.exists() && link.snooping_bridge != before.snooping_bridge;
+    if (recapture) {
+        turn.actions.emplace_back(StopCapture{link.index});
+    }
+    if (recapture || !before.exists()) {
+        start_capture(downstreams_[id], turn);
+    }
+    if (link.usable() && !before.usable()) {
+        ask_after_outage(id, turn.now);
+    }
+    if (!before.exists() && !dumping_links_) {
+        turn.actions.emplace_back(Resync{});
+    }
+}
+
+void Engine::lose(Upstream& upstream, Turn turn) {
+    Notice lost;
+    lost.kind = NoticeKind::interface_lost;
+    lost.interface = upstream.link.name;
+    turn.actions.emplace_back(std::move(lost));
+    upstream.plan.detach(turn.actions);
+    upstream.prefixes.orphan_all();
+    upstream.orphans_until.reset();
+    upstream.link = Interface(upstream.link.name);
+}
+
+void Engine::lose(DownstreamId id, Turn turn) {
+    Downstream& downstream = downstreams_[id];
+    Notice lost;
+    lost.kind = NoticeKind::interface_lost;
+    lost.interface = downstream.link.name;
+    turn.actions.emplace_back(std::move(lost));
+    turn.actions.emplace_back(StopCapture{downstream.link.index});
+    downstream.link = Interface(downstream.link.name);
+    for (const Downstream::OwnAddress& own : std::exchange(downstream.own_addresses, {})) {
+        release_own_address(id, own.address, turn);
+    }
+    hosts_.for_each([&](Host& host) {
+        if (host.key.downstream == id) {
+            host.neighbor = NeighborState::none;  // the kernel's entries went with the interface
+        }
+    });
+}
+
+void Engine::start_capture(const Downstream& downstream, Turn turn) const {
+    turn.actions.emplace_back(StartCapture{downstream.link.index, downstream.link.name,
+                                           config_.capture, downstream.link.snooping_bridge});
+}
+
+void Engine::tell_state(const Interface& link, Turn turn) const {
+    Notice notice;
+    notice.kind = !link.exists()  ? NoticeKind::interface_waiting
+                  : link.usable() ? NoticeKind::interface_usable
+                                  : NoticeKind::interface_down;
+    notice.interface = link.name;
+    turn.actions.emplace_back(std::move(notice));
+}
+
+/// Applies a change to an upstream's prefixes; if any came or went, says so and serves each host
+/// anew.
+void Engine::change_prefixes(Upstream& upstream, Turn turn,
+                             const std::function<void(OnLinkPrefixes&)>& change) {
+    const std::vector<Ipv6Prefix> before = upstream.prefixes.prefixes();
+    change(upstream.prefixes);
+    const std::vector<Ipv6Prefix> after = upstream.prefixes.prefixes();
+    if (before == after) {
+        return;
+    }
+    const auto tell = [&](NoticeKind kind, const std::vector<Ipv6Prefix>& in,
+                          const std::vector<Ipv6Prefix>& but_not_in) {
+        for (const Ipv6Prefix& prefix : in) {
+            if (!std::binary_search(but_not_in.begin(), but_not_in.end(), prefix)) {
+                Notice notice;
+                notice.kind = kind;
+                notice.interface = upstream.link.name;
+                notice.prefix = prefix;
+                turn.actions.emplace_back(std::move(notice));
+            }
+        }
+    };
+    tell(NoticeKind::prefix_removed, before, after);
+    tell(NoticeKind::prefix_added, after, before);
+    replan(static_cast<std::size_t>(&upstream - upstreams_.data()), turn);
+    if (synced_) {
+        tell_missing_prefix(upstream, turn);
+    }
+}
+
+void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
+    const bool missing = upstream.link.exists() && upstream.prefixes.prefixes().empty();
+    if (missing && !upstream.no_prefix_told) {
+        Notice notice;
+        notice.kind = NoticeKind::no_prefix;
+        notice.interface = upstream.link.name;
+        turn.actions.emplace_back(std::move(notice));
+    }
+    upstream.no_prefix_told = missing;
+}
+
+/// Which hosts are served on the upstream, decided anew.
+void Engine::replan(std::size_t index, Turn turn) {
+    Upstream& upstream = upstreams_[index];
+    const std::uint32_t bit = 1U << index;
+    upstream.plan.begin_replan();
+    hosts_.for_each([&](Host& host) {
+        host.upstreams &= ~bit;
+        if ((downstreams_[host.key.downstream].upstreams & bit) != 0 &&
+            upstream.prefixes.contains(host.key.address)) {
+            host.upstreams |= bit;
+            upstream.plan.add_host({host.key.address, host.evidence}, turn.actions);
+        }
+    });
+    upstream.plan.end_replan(turn.actions);
+}
+
+}  // namespace solicitd

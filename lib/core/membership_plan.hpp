@@ -1,0 +1,115 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/actions.hpp"
+#include "core/time.hpp"
+
+namespace solicitd {
+
+/// What brought a host to be served; told when its group is joined.
+struct Cause {
+    Ipv6Address host;
+    Evidence evidence = Evidence::neighbor;
+};
+
+/// The groups wanted on one upstream, and how far the kernel has got with them.
+///
+/// Hosts go in, memberships come out: a group is wanted as long as it has a host. What is wanted
+/// outlives the interface; what is held does not. Failed joins are tried again, all of the
+/// upstream's together, after 1 s, 2 s, 4 s, ... 60 s: what makes a join fail is a matter of the
+/// interface or the system, never of the group.
+class MembershipPlan {
+public:
+    enum class State : std::uint8_t {
+        waiting,  ///< for the interface
+        joining,  ///< asked of the adapter, not answered yet
+        held,
+        failed,  ///< to be tried again
+    };
+    struct Membership {
+        State state = State::waiting;
+        bool in_burst = false;  ///< its join is told as one of many
+        std::uint32_t hosts = 0;
+        int error = 0;  ///< errno of the last join, when failed
+        Cause cause;
+    };
+
+    static constexpr Duration kFirstRetry = std::chrono::seconds(1);
+    static constexpr Duration kLastRetry = std::chrono::seconds(60);
+    /// Up to this many joins or leaves at once are told one by one.
+    static constexpr std::size_t kToldSingly = 8;
+
+    explicit MembershipPlan(std::string interface) : interface_(std::move(interface)) {}
+
+    void add_host(const Cause& cause, Actions& actions);
+    void remove_host(const Ipv6Address& host, Actions& actions);
+
+    /// The interface can hold memberships from now on: everything wanted is joined.
+    void attach(Ifindex index, Actions& actions);
+    /// It cannot any more; what was held is lost.
+    void detach(Actions& actions);
+    [[nodiscard]] bool attached() const { return index_ != 0; }
+
+    /// Mark, re-add, sweep: between the two, whatever is still wanted is given to add_host again;
+    /// what was not is left. The way through a new configuration or a changed prefix.
+    void begin_replan();
+    void end_replan(Actions& actions);
+
+    void result(SolicitedNodeGroup group, int error, TimePoint now, Actions& actions);
+
+    /// When failed joins want to be tried again.
+    [[nodiscard]] std::optional<TimePoint> next_retry() const { return retry_at_; }
+    void retry(TimePoint now, Actions& actions);
+
+    [[nodiscard]] std::size_t wanted() const { return groups_.size(); }
+    [[nodiscard]] std::size_t held() const { return count(State::held); }
+    [[nodiscard]] std::size_t failed() const { return count(State::failed); }
+    [[nodiscard]] bool settled() const { return count(State::joining) == 0; }
+
+    template <typename Visit>
+    void for_each(Visit visit) const {
+        for (const auto& [low24, membership] : groups_) {
+            visit(SolicitedNodeGroup{low24}, membership);
+        }
+    }
+
+private:
+    using Groups = std::unordered_map<std::uint32_t, Membership>;
+
+    [[nodiscard]] std::size_t count(State state) const {
+        return tallies_[static_cast<std::size_t>(state)];
+    }
+    std::size_t& tally(State state);
+    void enter(Membership& membership, State state);
+    void join(SolicitedNodeGroup group, Membership& membership, Actions& actions);
+    void join_waiting(Actions& actions);
+    Groups::iterator leave(Groups::iterator it, Actions& actions);
+    void close_burst_entry(Membership& membership, bool joined, Actions& actions);
+    void settle_failure(Actions& actions);
+    [[nodiscard]] Notice notice(NoticeKind kind) const;
+
+    std::string interface_;
+    Ifindex index_ = 0;  ///< 0: not attached
+    Groups groups_;
+    std::array<std::size_t, 4> tallies_{};  ///< groups by State
+    bool replanning_ = false;
+
+    std::size_t burst_open_ = 0;    ///< joins of a burst that are not answered yet
+    std::size_t burst_joined_ = 0;  ///< those that were, with success
+
+    bool failure_told_ = false;
+    std::optional<TimePoint> retry_at_;
+    Duration retry_after_ = kFirstRetry;
+};
+
+[[nodiscard]] std::string_view to_string(MembershipPlan::State state);
+
+}  // namespace solicitd

@@ -1,0 +1,147 @@
+#include "io/event_loop.hpp"
+
+#include <systemd/sd-event.h>
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <ctime>
+#include <exception>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace solicitd::io {
+
+namespace {
+
+constexpr clockid_t kClock = CLOCK_BOOTTIME;
+
+void check(int result, const std::string& what) {
+    if (result < 0) {
+        throw std::system_error(-result, std::generic_category(), what);
+    }
+}
+
+// Rounded up, so that a timer never comes before its time. Not negative: sd-event is unsigned.
+std::uint64_t to_usec(Duration duration) {
+    using std::chrono::microseconds;
+    return static_cast<std::uint64_t>(
+        std::max(std::chrono::ceil<microseconds>(duration), microseconds{0}).count());
+}
+
+}  // namespace
+
+struct EventLoop::Impl {
+    Impl() { check(sd_event_new(&event), "cannot make an event loop"); }
+    ~Impl() { sd_event_unref(event); }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    sd_event* event = nullptr;
+    std::optional<int> exit_code;
+    std::exception_ptr failure;
+};
+
+struct EventLoop::Source::Entry {
+    Entry(Impl& the_loop, std::function<void()> the_callback)
+        : loop(the_loop),
+          callback(std::make_shared<const std::function<void()>>(std::move(the_callback))) {}
+    ~Entry() { sd_event_source_disable_unref(source); }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+    static int dispatch(void* userdata) {
+        auto& entry = *static_cast<Entry*>(userdata);
+        Impl& loop = entry.loop;
+        const auto callback = entry.callback;  // the entry may be gone before the callback returns
+        try {
+            (*callback)();
+        } catch (...) {
+            loop.failure = std::current_exception();
+        }
+        return 0;
+    }
+
+    Impl& loop;
+    std::shared_ptr<const std::function<void()>> callback;
+    sd_event_source* source = nullptr;
+};
+
+EventLoop::Source::Source() = default;
+EventLoop::Source::Source(std::unique_ptr<Entry> entry) : entry_(std::move(entry)) {}
+EventLoop::Source::Source(Source&&) noexcept = default;
+EventLoop::Source& EventLoop::Source::operator=(Source&&) noexcept = default;
+EventLoop::Source::~Source() = default;
+
+void EventLoop::Timer::set(std::optional<TimePoint> when) {
+    assert(entry_ != nullptr);
+    if (when) {
+        check(sd_event_source_set_time(entry_->source, to_usec(when->time_since_epoch())),
+              "cannot set a timer");
+    }
+    check(sd_event_source_set_enabled(entry_->source, when ? SD_EVENT_ONESHOT : SD_EVENT_OFF),
+          "cannot set a timer");
+}
+
+EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
+EventLoop::~EventLoop() = default;
+
+TimePoint EventLoop::now() {
+    timespec time{};
+    clock_gettime(kClock, &time);  // cannot fail: Linux has this clock since 2.6.39
+    return TimePoint{std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec}};
+}
+
+EventLoop::Source EventLoop::on_readable(int fd, std::function<void()> callback) {
+    auto entry = std::make_unique<Source::Entry>(*impl_, std::move(callback));
+    const auto handler = [](sd_event_source*, int, std::uint32_t, void* userdata) {
+        return Source::Entry::dispatch(userdata);
+    };
+    check(sd_event_add_io(impl_->event, &entry->source, fd, EPOLLIN, handler, entry.get()),
+          "cannot watch file descriptor " + std::to_string(fd));
+    return Source(std::move(entry));
+}
+
+EventLoop::Source EventLoop::on_signal(int signal, std::function<void()> callback) {
+    auto entry = std::make_unique<Source::Entry>(*impl_, std::move(callback));
+    const auto handler = [](sd_event_source*, const signalfd_siginfo*, void* userdata) {
+        return Source::Entry::dispatch(userdata);
+    };
+    check(sd_event_add_signal(impl_->event, &entry->source, signal, handler, entry.get()),
+          "cannot take signal " + std::to_string(signal));
+    return Source(std::move(entry));
+}
+
+EventLoop::Timer EventLoop::make_timer(Duration accuracy, std::function<void()> callback) {
+    auto entry = std::make_unique<Source::Entry>(*impl_, std::move(callback));
+    const auto handler = [](sd_event_source*, std::uint64_t, void* userdata) {
+        return Source::Entry::dispatch(userdata);
+    };
+    // sd-event takes an accuracy of 0 for its default, 250 ms.
+    const std::uint64_t accuracy_usec = std::max(to_usec(accuracy), std::uint64_t{1});
+    check(sd_event_add_time(impl_->event, &entry->source, kClock, 0, accuracy_usec, handler,
+                            entry.get()),
+          "cannot make a timer");
+    Timer timer(std::move(entry));
+    timer.set(std::nullopt);
+    return timer;
+}
+
+// Not sd_event_loop(): that can be left only once in the life of an sd_event.
+int EventLoop::run() {
+    while (!impl_->exit_code && !impl_->failure) {
+        check(sd_event_run(impl_->event, UINT64_MAX), "the event loop failed");
+    }
+    const auto exit_code = std::exchange(impl_->exit_code, std::nullopt);
+    if (impl_->failure) {
+        std::rethrow_exception(std::exchange(impl_->failure, nullptr));
+    }
+    return *exit_code;
+}
+
+void EventLoop::stop(int exit_code) {
+    impl_->exit_code = exit_code;
+}
+
+}  // namespace solicitd::io

@@ -1,0 +1,86 @@
+#include "io/instance_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+namespace solicitd::io {
+
+namespace {
+
+// Never removed: a lock on a file that another process can no longer find would exclude nobody.
+std::filesystem::path lock_file(const std::filesystem::path& runtime_dir) {
+    return runtime_dir / "lock";
+}
+
+struct flock whole_file() {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    return lock;
+}
+
+std::optional<pid_t> holder_of(const Fd& fd, const std::filesystem::path& runtime_dir) {
+    struct flock lock = whole_file();
+    if (::fcntl(fd.get(), F_GETLK, &lock) != 0) {
+        throw std::system_error(errno, std::generic_category(),
+                                "cannot ask who holds " + lock_file(runtime_dir).string());
+    }
+    if (lock.l_type == F_UNLCK) {
+        return std::nullopt;
+    }
+    // Such a pid must not reach kill(), to which 0 and -1 mean many processes.
+    if (lock.l_pid <= 0) {
+        throw InstanceLock::Held(lock_file(runtime_dir).string() +
+                                 " is held by a process that has no pid here; run this in the PID "
+                                 "namespace (the container) of that solicitd");
+    }
+    return lock.l_pid;
+}
+
+}  // namespace
+
+InstanceLock::InstanceLock(const std::filesystem::path& runtime_dir) {
+    const auto refuse = [&](const std::string& what) {
+        throw std::system_error(
+            errno, std::generic_category(),
+            what + " (run as root, or name another directory with --runtime-dir)");
+    };
+    if (::mkdir(runtime_dir.c_str(), 0755) != 0 && errno != EEXIST) {
+        refuse("cannot make the runtime directory " + runtime_dir.string());
+    }
+    fd_ =
+        Fd(::open(lock_file(runtime_dir).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!fd_) {
+        refuse("cannot open " + lock_file(runtime_dir).string());
+    }
+    struct flock lock = whole_file();
+    while (::fcntl(fd_.get(), F_SETLK, &lock) != 0) {
+        if (errno != EAGAIN && errno != EACCES) {
+            refuse("cannot lock " + lock_file(runtime_dir).string());
+        }
+        // No holder any more: it ended between the two calls, and the lock is to be had.
+        if (const auto pid = holder_of(fd_, runtime_dir)) {
+            throw Held("solicitd runs already on " + runtime_dir.string() + " (pid " +
+                       std::to_string(*pid) +
+                       "); stop it, or name another directory with --runtime-dir");
+        }
+    }
+}
+
+std::optional<pid_t> InstanceLock::holder(const std::filesystem::path& runtime_dir) {
+    const auto path = lock_file(runtime_dir);
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) {
+        if (errno == ENOENT) {
+            return std::nullopt;
+        }
+        throw std::system_error(errno, std::generic_category(), "cannot open " + path.string());
+    }
+    return holder_of(fd, runtime_dir);
+}
+
+}  // namespace solicitd::io

@@ -1,0 +1,175 @@
+#include "io/multicast_pool.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "io/fd.hpp"
+
+namespace solicitd::io {
+namespace {
+
+struct Membership {
+    SolicitedNodeGroup group;
+    std::uint32_t socket;  // index into Interface::sockets
+};
+
+struct Socket {
+    Fd fd;  // none when nothing is held on it
+    std::uint32_t memberships = 0;
+    bool full = false;  // said ENOMEM, and nothing was left since
+};
+
+/// 0 or an errno.
+int change_membership(const Fd& fd, int option, Ifindex index, SolicitedNodeGroup group) {
+    ipv6_mreq request{};
+    const Ipv6Address address = group.address();
+    std::memcpy(&request.ipv6mr_multiaddr, address.bytes.data(), address.bytes.size());
+    request.ipv6mr_interface = index;
+    return setsockopt(fd.get(), IPPROTO_IPV6, option, &request, sizeof(request)) == 0 ? 0 : errno;
+}
+
+class Interface {
+public:
+    explicit Interface(Ifindex index) : index_(index) {}
+
+    int join(SolicitedNodeGroup group) {
+        const auto place = find(group);
+        if (place != memberships_.end() && place->group == group) {
+            return 0;
+        }
+        std::uint32_t on = 0;
+        if (const int error = join_somewhere(group, on); error != 0) {
+            return error;
+        }
+        memberships_.insert(place, Membership{group, on});
+        return 0;
+    }
+
+    void leave(SolicitedNodeGroup group) {
+        const auto place = find(group);
+        if (place == memberships_.end() || place->group != group) {
+            return;
+        }
+        Socket& socket = sockets_[place->socket];
+        memberships_.erase(place);
+        // The kernel forgets it on the socket even when the interface is gone (kernel:
+        // ipv6_sock_mc_drop), so a later join cannot meet EADDRINUSE.
+        (void)change_membership(socket.fd, IPV6_LEAVE_GROUP, index_, group);
+        --socket.memberships;
+        socket.full = false;
+        if (socket.memberships == 0) {
+            socket = Socket{};
+        }
+    }
+
+    [[nodiscard]] std::size_t memberships() const { return memberships_.size(); }
+    [[nodiscard]] std::size_t sockets() const {
+        return static_cast<std::size_t>(std::count_if(sockets_.begin(), sockets_.end(),
+                                                      [](const Socket& s) { return bool{s.fd}; }));
+    }
+
+private:
+    [[nodiscard]] std::vector<Membership>::iterator find(SolicitedNodeGroup group) {
+        return std::lower_bound(
+            memberships_.begin(), memberships_.end(), group,
+            [](const Membership& held, SolicitedNodeGroup sought) { return held.group < sought; });
+    }
+
+    // A socket takes what the kernel lets it hold. Fewer on each would be no faster to join - the
+    // kernel walks the interface's list, not the socket's - and slower to close, and would cost
+    // more descriptors.
+    int join_somewhere(SolicitedNodeGroup group, std::uint32_t& on) {
+        std::uint32_t free_slot = static_cast<std::uint32_t>(sockets_.size());
+        for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
+            Socket& socket = sockets_[i];
+            if (!socket.fd) {
+                free_slot = std::min(free_slot, i);
+            } else if (!socket.full) {
+                const int error = change_membership(socket.fd, IPV6_JOIN_GROUP, index_, group);
+                if (error != ENOMEM) {
+                    socket.memberships += error == 0 ? 1 : 0;
+                    on = i;
+                    return error;
+                }
+                socket.full = true;
+            }
+        }
+        Socket fresh{Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)), 1, false};
+        if (!fresh.fd) {
+            return errno;
+        }
+        if (const int error = change_membership(fresh.fd, IPV6_JOIN_GROUP, index_, group);
+            error != 0) {
+            return error;
+        }
+        if (free_slot == sockets_.size()) {
+            sockets_.emplace_back();
+        }
+        sockets_[free_slot] = std::move(fresh);
+        on = free_slot;
+        return 0;
+    }
+
+    Ifindex index_;
+    std::vector<Socket> sockets_;
+    std::vector<Membership> memberships_;  // sorted by group: 8 bytes each
+};
+
+}  // namespace
+
+struct MulticastPool::Impl {
+    std::map<Ifindex, Interface> interfaces;  // those on which something is held
+
+    void erase_if_empty(std::map<Ifindex, Interface>::iterator interface) {
+        if (interface->second.memberships() == 0) {
+            interfaces.erase(interface);
+        }
+    }
+};
+
+MulticastPool::MulticastPool() : impl_(std::make_unique<Impl>()) {}
+MulticastPool::~MulticastPool() = default;
+
+int MulticastPool::join(Ifindex upstream, SolicitedNodeGroup group) {
+    const auto interface = impl_->interfaces.try_emplace(upstream, upstream).first;
+    const int error = interface->second.join(group);
+    impl_->erase_if_empty(interface);
+    return error;
+}
+
+void MulticastPool::leave(Ifindex upstream, SolicitedNodeGroup group) {
+    const auto interface = impl_->interfaces.find(upstream);
+    if (interface != impl_->interfaces.end()) {
+        interface->second.leave(group);
+        impl_->erase_if_empty(interface);
+    }
+}
+
+void MulticastPool::forget(Ifindex upstream) {
+    impl_->interfaces.erase(upstream);
+}
+
+std::size_t MulticastPool::sockets() const {
+    std::size_t count = 0;
+    for (const auto& [index, interface] : impl_->interfaces) {
+        count += interface.sockets();
+    }
+    return count;
+}
+
+std::size_t MulticastPool::memberships() const {
+    std::size_t count = 0;
+    for (const auto& [index, interface] : impl_->interfaces) {
+        count += interface.memberships();
+    }
+    return count;
+}
+
+}  // namespace solicitd::io

@@ -1,0 +1,213 @@
+#include "io/nd_capture.hpp"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "io/bridge_mcast_router.hpp"
+#include "io/capture_mode.hpp"
+#include "io/fd.hpp"
+#include "io/nd_filter.hpp"
+
+namespace solicitd::io {
+namespace {
+
+/// Messages a turn of the loop: enough that waking up costs little for each, few enough that a
+/// flood cannot keep the loop from its timers.
+constexpr std::size_t kBatch = 64;
+
+/// Room for any Neighbor Discovery that fits an Ethernet frame. What is longer counts as truncated.
+constexpr std::size_t kMessageRoom = 1536;
+
+/// For a burst while we are busy, some two thousand messages: a segment waking up after a power
+/// cut. Charged by the kernel only as it fills.
+constexpr int kReceiveBuffer = 2 * 1024 * 1024;
+
+std::optional<KernelVersion> running_kernel() {
+    utsname system{};
+    uname(&system);
+    return parse_kernel_release(system.release);
+}
+
+/// The kernel hands over packets of this machine before it filled the checksum in.
+Checksum checksum_to_do(msghdr& header) {
+    for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
+         item = CMSG_NXTHDR(&header, item)) {
+        if (item->cmsg_level == SOL_PACKET && item->cmsg_type == PACKET_AUXDATA) {
+            tpacket_auxdata auxdata;
+            std::memcpy(&auxdata, CMSG_DATA(item), sizeof auxdata);
+            return (auxdata.tp_status & TP_STATUS_CSUMNOTREADY) != 0 ? Checksum::trust
+                                                                     : Checksum::verify;
+        }
+    }
+    return Checksum::verify;
+}
+
+MacAddress source_of(const sockaddr_ll& from) {
+    MacAddress mac;
+    if (from.sll_halen == mac.bytes.size()) {
+        std::copy_n(from.sll_addr, mac.bytes.size(), mac.bytes.begin());
+    }
+    return mac;
+}
+
+}  // namespace
+
+struct NdCapture::Impl {
+    Impl(EventLoop& loop, Ifindex the_index, const std::string& name, CaptureMode the_mode,
+         Counters& the_counters, Sink the_sink);
+    ~Impl() { count_drops(); }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    void open_socket(const std::string& name);
+    void listen(const std::string& name);
+    void read_batch();
+    void take(std::size_t slot, std::size_t size);
+    void count_drops();
+
+    const Ifindex index;
+    const CaptureMode mode;
+    Counters& counters;
+    const Sink sink;
+    Fd fd;
+    std::optional<BridgeMcastRouter> router;
+
+    // What recvmmsg writes to, one slot a message. Not cleared: most of it is never touched.
+    std::array<std::array<std::uint8_t, kMessageRoom>, kBatch> packets;
+    alignas(cmsghdr)
+        std::array<std::array<std::uint8_t, CMSG_SPACE(sizeof(tpacket_auxdata))>, kBatch> controls;
+    std::array<sockaddr_ll, kBatch> senders;
+    std::array<iovec, kBatch> vectors;
+    std::array<mmsghdr, kBatch> headers;
+
+    EventLoop::Source source;  // last: it must not outlive what its callback uses
+};
+
+NdCapture::Impl::Impl(EventLoop& loop, Ifindex the_index, const std::string& name,
+                      CaptureMode the_mode, Counters& the_counters, Sink the_sink)
+    : index(the_index), mode(the_mode), counters(the_counters), sink(std::move(the_sink)) {
+    open_socket(name);
+    listen(name);
+    for (std::size_t i = 0; i < kBatch; ++i) {
+        vectors[i] = {packets[i].data(), packets[i].size()};
+        headers[i] = {};
+        headers[i].msg_hdr.msg_name = &senders[i];
+        headers[i].msg_hdr.msg_iov = &vectors[i];
+        headers[i].msg_hdr.msg_iovlen = 1;
+        headers[i].msg_hdr.msg_control = controls[i].data();
+    }
+    source = loop.on_readable(fd.get(), [this] { read_batch(); });
+}
+
+// Protocol 0 receives nothing, so that no packet comes in before the filter and the interface
+// are set.
+void NdCapture::Impl::open_socket(const std::string& name) {
+    const auto check = [&name](int result, const char* what) {
+        if (result < 0) {
+            throw std::system_error(errno, std::generic_category(), name + ": " + what);
+        }
+    };
+    fd = Fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    check(fd.get(), "cannot open a packet socket, which needs CAP_NET_RAW");
+    const sock_fprog& filter = nd_filter();
+    check(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
+          "cannot attach the packet filter");
+    const int on = 1;
+    check(setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof on),
+          "cannot ask for the checksum's state");
+    // Without CAP_NET_ADMIN, as much as net.core.rmem_max allows must do.
+    if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) <
+        0) {
+        check(setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer),
+              "cannot set the receive buffer");
+    }
+    sockaddr_ll here{};
+    here.sll_family = AF_PACKET;
+    here.sll_protocol = htons(ETH_P_IPV6);
+    here.sll_ifindex = static_cast<int>(index);
+    // sockets take every address as a sockaddr
+    check(bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here),
+          "cannot capture on the interface");
+}
+
+void NdCapture::Impl::listen(const std::string& name) {
+    if (mode == CaptureMode::mcast_router) {
+        try {
+            router.emplace(index);
+        } catch (const std::system_error& error) {
+            throw std::system_error(error.code(),
+                                    name +
+                                        ": cannot make the bridge a multicast router, which "
+                                        "needs CAP_NET_ADMIN");
+        }
+        return;
+    }
+    packet_mreq request{};
+    request.mr_ifindex = static_cast<int>(index);
+    request.mr_type = mode == CaptureMode::promisc ? PACKET_MR_PROMISC : PACKET_MR_ALLMULTI;
+    if (setsockopt(fd.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) < 0) {
+        throw std::system_error(errno, std::generic_category(),
+                                name + ": cannot receive all multicast");
+    }
+}
+
+// One recvmmsg a turn. More, if there is, makes the descriptor readable again. An error
+// (ENETDOWN once for a link that went down) is read off by the same call, and nothing else is to be
+// done: the socket receives again when the link is up, and the link's events tell the core.
+void NdCapture::Impl::read_batch() {
+    for (std::size_t i = 0; i < kBatch; ++i) {
+        headers[i].msg_hdr.msg_namelen = sizeof senders[i];
+        headers[i].msg_hdr.msg_controllen = controls[i].size();
+    }
+    const int received = recvmmsg(fd.get(), headers.data(), kBatch, 0, nullptr);
+    for (int i = 0; i < received; ++i) {
+        take(static_cast<std::size_t>(i), headers[static_cast<std::size_t>(i)].msg_len);
+    }
+    // The kernel drops when the queue is full, and then this batch is full, too.
+    if (received == static_cast<int>(kBatch)) {
+        count_drops();
+    }
+}
+
+void NdCapture::Impl::take(std::size_t slot, std::size_t size) {
+    const auto result =
+        parse_nd_message(packets[slot].data(), size, checksum_to_do(headers[slot].msg_hdr));
+    if (const auto* defect = std::get_if<NdDefect>(&result)) {
+        ++counters.defects[static_cast<std::size_t>(*defect)];
+        return;
+    }
+    ++counters.messages;
+    const NdEvidence proof = evidence_of(std::get<NdMessage>(result));
+    sink(HostSeen{index, proof.address, source_of(senders[slot]), proof.evidence});
+}
+
+void NdCapture::Impl::count_drops() {
+    tpacket_stats since_last_time{};
+    socklen_t size = sizeof since_last_time;
+    if (getsockopt(fd.get(), SOL_PACKET, PACKET_STATISTICS, &since_last_time, &size) == 0) {
+        counters.dropped += since_last_time.tp_drops;
+    }
+}
+
+NdCapture::NdCapture(EventLoop& loop, Ifindex index, const std::string& name, CaptureMode mode,
+                     bool snooping_bridge, Counters& counters, Sink sink)
+    : impl_(std::make_unique<Impl>(loop, index, name,
+                                   choose_capture_mode(mode, running_kernel(), snooping_bridge),
+                                   counters, std::move(sink))) {}
+NdCapture::~NdCapture() = default;
+
+CaptureMode NdCapture::mode() const {
+    return impl_->mode;
+}
+
+}  // namespace solicitd::io

@@ -1,0 +1,381 @@
+#include "io/nd_capture.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/utsname.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "fakes/allocations.hpp"
+#include "io/bridge_mcast_router.hpp"
+#include "io/capture_mode.hpp"
+#include "io/wire.hpp"
+
+namespace solicitd {
+
+bool operator==(const HostSeen& a, const HostSeen& b) {
+    return a.index == b.index && a.address == b.address && a.mac == b.mac &&
+           a.evidence == b.evidence;
+}
+void PrintTo(const HostSeen& seen, std::ostream* out) {
+    *out << seen.address.to_string() << " by " << to_string(seen.evidence) << " from "
+         << seen.mac.to_string() << " on " << seen.index;
+}
+
+namespace io {
+namespace {
+
+using namespace std::chrono_literals;
+using test::address;
+using test::Frame;
+using test::Packet;
+using test::Wire;
+using testing::ElementsAre;
+
+const Ipv6Address kHost = address("2001:db8::1234:5678");
+const Ipv6Address kOther = address("2001:db8::abcd:ef01");
+const Ipv6Address kOtherGroup = address("ff02::1:ffcd:ef01");
+const Ipv6Address kAllNodes = address("ff02::1");
+const MacAddress kMac{{2, 0, 0, 0, 0, 1}};
+
+/// Comes through every bridge, filter and mode, and tells that what was sent before it has come
+/// or never will.
+const Ipv6Address kFenceSource = address("fe80::f");
+const Packet kFence = test::neighbor_solicitation(kFenceSource, kAllNodes, kOther);
+
+class NdCaptureTest : public testing::Test {
+protected:
+    ~NdCaptureTest() override { test::run("ip -all netns delete"); }
+
+    [[nodiscard]] NdCapture capture(const std::string& interface,
+                                    CaptureMode mode = CaptureMode::automatic,
+                                    bool snooping_bridge = false) {
+        return {loop_,
+                test::index_of(interface),
+                interface,
+                mode,
+                snooping_bridge,
+                counters_,
+                [this](const HostSeen& host) {
+                    if (host.address == awaited_) {
+                        loop_.stop(0);
+                    }
+                    if (host.address != kFenceSource) {
+                        seen_.push_back(host);
+                    }
+                }};
+    }
+
+    /// Runs the loop until evidence of the address comes.
+    void await(const Ipv6Address& wanted) {
+        awaited_ = wanted;
+        auto deadline = loop_.make_timer(1ms, [this] { loop_.stop(1); });
+        deadline.set(EventLoop::now() + 10s);
+        ASSERT_EQ(loop_.run(), 0) << "no evidence of " << wanted.to_string() << " in 10 s";
+    }
+    void fence(const Wire& wire) {
+        wire.send(kFence);
+        await(kFenceSource);
+    }
+
+    [[nodiscard]] std::uint64_t defects(NdDefect defect) const {
+        return counters_.defects[static_cast<std::size_t>(defect)];
+    }
+
+    EventLoop loop_;
+    NdCapture::Counters counters_;
+    Ipv6Address awaited_;
+    std::vector<HostSeen> seen_;
+};
+
+/// One cable: the daemon at `near`, hosts at `far`.
+class NdCaptureOnACable : public NdCaptureTest {
+protected:
+    NdCaptureOnACable() {
+        test::run("ip link add name near type veth peer name far");
+        test::run("ip link set dev near up && ip link set dev far up");
+    }
+    ~NdCaptureOnACable() override {
+        if (if_nametoindex("near") != 0) {
+            test::run("ip link delete near");
+        }
+    }
+};
+
+TEST_F(NdCaptureOnACable, SeesTheKernelOfANewHostDoDad) {
+    test::run("ip netns add host");
+    test::run("ip link set dev far netns host");
+    test::run("ip -n host link set dev far address 02:00:00:00:00:01");
+    const NdCapture capturing = capture("near");
+    test::run("ip -n host link set dev far up");
+    test::run("ip -n host address add 2001:db8::1234:5678/64 dev far");
+    await(kHost);
+    const HostSeen expected{test::index_of("near"), kHost, kMac, Evidence::dad_solicitation};
+    EXPECT_THAT(seen_, testing::Contains(expected));
+}
+
+TEST_F(NdCaptureOnACable, TellsWhatEachMessageProves) {
+    const Wire far("far");
+    const NdCapture capturing = capture("near");
+    far.send(Frame{test::dad_solicitation(kHost), kMac});
+    far.send(Frame{test::neighbor_solicitation(kHost, kOtherGroup, kOther), kMac});
+    far.send(Frame{test::neighbor_advertisement(kOther, kAllNodes, kOther), kMac});
+    fence(far);
+    const Ifindex near = test::index_of("near");
+    EXPECT_THAT(seen_, ElementsAre(HostSeen{near, kHost, kMac, Evidence::dad_solicitation},
+                                   HostSeen{near, kHost, kMac, Evidence::solicitation},
+                                   HostSeen{near, kOther, kMac, Evidence::advertisement}));
+    EXPECT_EQ(counters_.messages, 4U);
+}
+
+TEST_F(NdCaptureOnACable, CountsWhatIsWrongByReason) {
+    const Wire far("far");
+    const NdCapture capturing = capture("near");
+    Packet broken = test::dad_solicitation(kHost);
+    broken[test::kIcmpAt + 2] ^= 1;
+    far.send(broken);
+    far.send(broken);
+    far.send(test::fragmented(test::dad_solicitation(kHost)));
+    far.send(test::dad_solicitation(kHost, Packet(8, 0)));
+    fence(far);
+    EXPECT_TRUE(seen_.empty());
+    EXPECT_EQ(counters_.messages, 1U);
+    EXPECT_EQ(defects(NdDefect::checksum), 2U);
+    EXPECT_EQ(defects(NdDefect::fragmented), 1U);
+    EXPECT_EQ(defects(NdDefect::option_length), 1U);
+}
+
+TEST_F(NdCaptureOnACable, CountsWhatIsTooLongAsTruncated) {
+    test::run("ip link set dev near mtu 4000 && ip link set dev far mtu 4000");
+    const Wire far("far");
+    const NdCapture capturing = capture("near");
+    far.send(test::dad_solicitation(kHost, Packet(3000, 1)));
+    fence(far);
+    EXPECT_TRUE(seen_.empty());
+    EXPECT_EQ(defects(NdDefect::truncated), 1U);
+}
+
+// A packet of a container or a guest on this machine: its checksum is left to the hardware, which
+// it never reaches.
+TEST_F(NdCaptureOnACable, TrustsAChecksumThatTheKernelHasNotFilledIn) {
+    const NdCapture capturing = capture("near");
+    const Wire far("far");
+    Packet unfinished = test::dad_solicitation(kHost);
+    unfinished[test::kIcmpAt + 2] ^= 1;
+    far.send(unfinished);
+    fence(far);
+    EXPECT_EQ(defects(NdDefect::checksum), 1U);
+
+    far.send_unfinished(Frame{unfinished});
+    fence(far);
+    EXPECT_EQ(seen_.size(), 1U);
+    EXPECT_EQ(defects(NdDefect::checksum), 1U);
+}
+
+TEST_F(NdCaptureOnACable, TakesNoMemoryForAMessage) {
+    const Wire far("far");
+    std::size_t hosts = 0;
+    const auto capturing = NdCapture(loop_, test::index_of("near"), "near", CaptureMode::automatic,
+                                     false, counters_, [this, &hosts](const HostSeen& host) {
+                                         ++hosts;
+                                         if (host.address == kFenceSource) {
+                                             loop_.stop(0);
+                                         }
+                                     });
+    Packet broken = test::dad_solicitation(kHost);
+    broken[test::kIcmpAt + 2] ^= 1;
+    for (int i = 0; i < 500; ++i) {
+        far.send(test::dad_solicitation(kHost));
+        far.send(broken);
+    }
+    far.send(kFence);
+    const std::size_t before = test::allocations();
+    loop_.run();
+    const std::size_t after = test::allocations();
+    EXPECT_GT(before, 0U);  // the counter counts
+    EXPECT_EQ(after, before);
+    EXPECT_EQ(hosts, 501U);
+    EXPECT_EQ(defects(NdDefect::checksum), 500U);
+}
+
+TEST_F(NdCaptureOnACable, AFloodLeavesTheLoopTimeForOthers) {
+    const Wire far("far");
+    const NdCapture capturing = capture("near");
+    for (int i = 0; i < 1000; ++i) {
+        far.send(test::dad_solicitation(kHost));
+    }
+    std::uint64_t read_before_timer = 0;
+    auto timer = loop_.make_timer(1us, [&] { read_before_timer = counters_.messages; });
+    timer.set(EventLoop::now());
+    fence(far);
+    EXPECT_EQ(counters_.messages, 1001U);
+    EXPECT_LT(read_before_timer, 300U);
+}
+
+TEST_F(NdCaptureOnACable, CountsWhatTheKernelDropped) {
+    const Wire far("far");
+    const NdCapture capturing = capture("near");
+    constexpr std::uint64_t sent = 20'000;
+    for (std::uint64_t i = 0; i < sent; ++i) {
+        far.send(test::dad_solicitation(kHost));
+    }
+    // The queue is full: the first fence is lost itself.
+    far.send(kFence);
+    await(kHost);
+    auto retry = loop_.make_timer(1us, [&] { far.send(kFence); });
+    retry.set(EventLoop::now() + 100ms);
+    await(kFenceSource);
+    EXPECT_GT(counters_.dropped, 0U);
+    EXPECT_EQ(counters_.messages + counters_.dropped, sent + 2);
+}
+
+TEST_F(NdCaptureOnACable, ALinkThatGoesDownDoesNotSpinAndIsHeardAgain) {
+    const Wire far("far");
+    const NdCapture capturing = capture("near");
+    fence(far);
+    test::run("ip link set dev near down");
+
+    auto later = loop_.make_timer(1ms, [this] { loop_.stop(0); });
+    later.set(EventLoop::now() + 300ms);
+    const std::clock_t before = std::clock();
+    EXPECT_EQ(loop_.run(), 0);
+    const auto busy = std::chrono::milliseconds((std::clock() - before) * 1000 / CLOCKS_PER_SEC);
+    EXPECT_LT(busy, 100ms);
+
+    test::run("ip link set dev near up");
+    far.send(test::dad_solicitation(kHost));
+    await(kHost);
+}
+
+TEST_F(NdCaptureOnACable, StaysSilentWhenTheInterfaceIsDeleted) {
+    const NdCapture capturing = capture("near");
+    test::run("ip link delete near");
+    auto later = loop_.make_timer(1ms, [this] { loop_.stop(0); });
+    later.set(EventLoop::now() + 300ms);
+    const std::clock_t before = std::clock();
+    EXPECT_EQ(loop_.run(), 0);
+    const auto busy = std::chrono::milliseconds((std::clock() - before) * 1000 / CLOCKS_PER_SEC);
+    EXPECT_LT(busy, 100ms);
+}
+
+TEST_F(NdCaptureOnACable, AnInterfaceThatIsNotThereIsRefusedByName) {
+    try {
+        const NdCapture capturing(loop_, 4711, "lan9", CaptureMode::automatic, false, counters_,
+                                  [](const HostSeen&) {});
+        FAIL() << "captures on nothing";
+    } catch (const std::system_error& error) {
+        EXPECT_EQ(error.code().value(), ENODEV);
+        EXPECT_THAT(error.what(), testing::HasSubstr("lan9"));
+    }
+}
+
+TEST_F(NdCaptureOnACable, StartsOnALinkThatIsDown) {
+    test::run("ip link set dev near down");
+    const NdCapture capturing = capture("near");
+    test::run("ip link set dev near up");
+    const Wire far("far");
+    far.send(test::dad_solicitation(kHost));
+    await(kHost);
+}
+
+/// br0, where the daemon listens, snoops and has a querier; hosts at `host1` and `host2`.
+class NdCaptureOnASnoopingBridge : public NdCaptureTest {
+protected:
+    NdCaptureOnASnoopingBridge() {
+        test::run(
+            "ip link add name br0 type bridge forward_delay 0 mcast_snooping 1 "
+            "mcast_query_response_interval 10");
+        test::run("ip link set dev br0 up");
+        for (const std::string number : {"1", "2"}) {
+            test::run("ip link add name port" + number + " type veth peer name host" + number);
+            test::run("ip link set dev port" + number + " master br0 up");
+            test::run("ip link set dev host" + number + " addrgenmode none up");
+        }
+        // A querier needs an address, and its timers set, before it starts: else it prunes late.
+        test::run("ip address add fe80::1/64 dev br0 nodad");
+        test::run("ip link set dev br0 type bridge mcast_querier 1");
+        await_pruning();
+    }
+    ~NdCaptureOnASnoopingBridge() override {
+        test::run("ip link delete host1 && ip link delete host2 && ip link delete br0");
+    }
+
+    /// The fault that NdCapture is there for: a plain listener sees no DAD.
+    void await_pruning() {
+        const Wire host("host1");
+        const Wire plain("br0");
+        const auto deadline = std::chrono::steady_clock::now() + 20s;
+        do {
+            ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the bridge does not prune";
+            host.send(kDad);
+            host.send(kFence);
+        } while (plain.sees_before(kDad, kFence));
+    }
+
+    const Packet kDad = test::dad_solicitation(kHost);
+};
+
+TEST_F(NdCaptureOnASnoopingBridge, AllmultiSeesDad) {
+    utsname system{};
+    uname(&system);
+    if (parse_kernel_release(system.release).value_or(KernelVersion{}) < kBridgeHonorsAllmulti) {
+        GTEST_SKIP() << "bridges honor ALLMULTI from Linux 6.16 on, this is " << system.release;
+    }
+    const Wire host("host1");
+    const NdCapture capturing = capture("br0", CaptureMode::automatic, true);
+    EXPECT_EQ(capturing.mode(), CaptureMode::allmulti);
+    host.send(kDad);
+    fence(host);
+    EXPECT_EQ(seen_.size(), 1U);
+}
+
+TEST_F(NdCaptureOnASnoopingBridge, McastRouterSeesDadAndIsPutBack) {
+    const Wire host("host1");
+    {
+        const NdCapture capturing = capture("br0", CaptureMode::mcast_router, true);
+        EXPECT_EQ(capturing.mode(), CaptureMode::mcast_router);
+        EXPECT_EQ(read_mcast_router(test::index_of("br0")), McastRouter::always);
+        host.send(kDad);
+        fence(host);
+        EXPECT_EQ(seen_.size(), 1U);
+    }
+    EXPECT_EQ(read_mcast_router(test::index_of("br0")), McastRouter::learn);
+    await_pruning();
+}
+
+TEST_F(NdCaptureOnASnoopingBridge, OnlyPromiscSeesWhatTwoHostsSayToEachOther) {
+    const Wire host1("host1");
+    const Wire host2("host2");
+    const MacAddress mac2{{2, 0, 0, 0, 0, 2}};
+    host2.send(Frame{kFence, mac2});  // the bridge learns where host2 is
+    Frame answer{test::neighbor_advertisement(kHost, kOther, kHost, test::kSolicitedFlag), kMac};
+    answer.destination = mac2;
+    {
+        const NdCapture capturing = capture("br0", CaptureMode::mcast_router, true);
+        host1.send(answer);
+        fence(host1);
+        EXPECT_TRUE(seen_.empty());
+    }
+    const NdCapture capturing = capture("br0", CaptureMode::promisc, true);
+    EXPECT_EQ(capturing.mode(), CaptureMode::promisc);
+    host1.send(answer);
+    host1.send(kDad);
+    fence(host1);
+    const Ifindex bridge = test::index_of("br0");
+    EXPECT_EQ(seen_.size(), 2U);
+    EXPECT_THAT(seen_, testing::Contains(HostSeen{bridge, kHost, kMac, Evidence::advertisement}));
+}
+
+TEST_F(NdCaptureOnASnoopingBridge, McastRouterOnWhatIsNoBridgeIsAllmulti) {
+    const NdCapture capturing = capture("port1", CaptureMode::mcast_router, false);
+    EXPECT_EQ(capturing.mode(), CaptureMode::allmulti);
+}
+
+}  // namespace
+}  // namespace io
+}  // namespace solicitd

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# How a LAN's Neighbor Discovery is made to reach the daemon, and that nothing of it stays behind.
+. "$(dirname "$0")/lib.sh"
+make_topology
+
+bridge_setting() { # JQ PATH of `ip -d -j link show br0`
+    in_ns router ip -d -j link show br0 | jq -r ".[0]$1"
+}
+mcast_router() { bridge_setting .linkinfo.info_data.mcast_router; }
+settings() {
+    echo "mcast_router $(mcast_router) allmulti $(bridge_setting '.allmulti // 0')" \
+        "promiscuity $(bridge_setting .promiscuity)"
+}
+next=16
+# learns_by_dad: a DAD NS for an address never heard of makes a membership.
+learns_by_dad() {
+    next=$((next + 1))
+    local address
+    address=$prefix$(printf '%x' $next):1
+    say_nd host1 dad "$address"
+    wait_for 5 joined "$(group_of "$address")"
+    ok "learned by its DAD: $address"
+}
+
+before=$(settings)
+step "Control: a bridge that snoops does not pass a DAD NS up to a plain packet socket"
+in_ns router ip -6 neigh flush dev br0
+capture plain router br0
+say_nd host1 dad "${prefix}61:1"
+say_nd host1 na "${prefix}61:1" # to all nodes: this one does pass
+wait_for 5 saw plain "in na ${prefix}61:1"
+assert_not saw plain "in ns ${prefix}61:1"
+assert_not joined "$(group_of "${prefix}61:1")"
+
+step "--capture mcast-router"
+start_daemon --capture mcast-router eth9 br0
+assert_equal "mcast_router" 2 "$(mcast_router)"
+learns_by_dad
+stop_daemon
+assert_equal "put back" "$before" "$(settings)"
+
+step "... puts back what was there, not the default"
+in_ns router ip link set br0 type bridge mcast_router 0
+start_daemon --capture mcast-router eth9 br0
+assert_equal "mcast_router" 2 "$(mcast_router)"
+stop_daemon
+assert_equal "mcast_router" 0 "$(mcast_router)"
+in_ns router ip link set br0 type bridge mcast_router 1
+
+step "--capture promisc"
+start_daemon --capture promisc eth9 br0
+learns_by_dad
+assert_not [ "$(settings)" = "$before" ]
+stop_daemon
+assert_equal "put back" "$before" "$(settings)"
+
+# The bridge heeds ALLMULTI since Linux 6.16.
+if printf '6.16\n%s\n' "$(uname -r)" | sort -CV; then
+    for mode in allmulti auto; do
+        step "--capture $mode on this kernel, $(uname -r)"
+        start_daemon --capture "$mode" eth9 br0
+        assert_match "settings" 'mcast_router 1 allmulti [1-9]' "$(settings)"
+        learns_by_dad
+        stop_daemon
+        assert_equal "put back" "$before" "$(settings)"
+    done
+else
+    step "--capture auto on this kernel, $(uname -r), whose bridge ignores ALLMULTI"
+    start_daemon --capture auto eth9 br0
+    assert_equal "mcast_router" 2 "$(mcast_router)"
+    learns_by_dad
+    stop_daemon
+    assert_equal "put back" "$before" "$(settings)"
+fi
+
+step "A LAN that is no bridge"
+add_ns host3
+connect host3 eth0 router lan3
+start_daemon eth9 lan3
+say_nd host3 dad "${prefix}62:2"
+wait_for 5 joined "$(group_of "${prefix}62:2")"
+ok "learned by its DAD: ${prefix}62:2"

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Neighbor Discovery and MLD on an interface: shows it, line by line, or sends it.
+
+    wire.py listen INTERFACE            in|out ns|na|report|query|done ... a line, until it is ended
+    wire.py send INTERFACE KIND TARGET  one message, by default as a host would send it
+    wire.py notify SOCKET               the datagrams of sd_notify, a line each
+
+Python's standard library only, and no change of user: tcpdump wants one, which the user namespace
+of an ordinary user does not have.
+"""
+
+import argparse
+import socket
+import struct
+import sys
+
+ETH_P_ALL = 0x0003
+ETH_P_IPV6 = 0x86DD
+PACKET_OUTGOING = 4
+NS, NA = 135, 136
+MLD_QUERY, MLD1_REPORT, MLD1_DONE, MLD2_REPORT = 130, 131, 132, 143
+RECORDS = {1: "is-in", 2: "is-ex", 3: "to-in", 4: "to-ex", 5: "allow", 6: "block"}
+
+
+def text(address):
+    return socket.inet_ntop(socket.AF_INET6, address)
+
+
+def packed(address):
+    return socket.inet_pton(socket.AF_INET6, address)
+
+
+def packed_mac(mac):
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def checksum(source, destination, payload):
+    data = source + destination + struct.pack("!II", len(payload), 58) + payload
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def describe(frame):
+    """The lines for one Ethernet frame; none when it is neither ND nor MLD."""
+    if len(frame) < 62 or frame[12:14] != b"\x86\xdd":
+        return
+    packet = frame[14:]
+    source = text(packet[8:24])
+    protocol, message = packet[6], packet[40:]
+    if protocol == 0:  # hop-by-hop options, as every MLD message has
+        protocol, message = message[0], message[8 * (message[1] + 1):]
+    if protocol != 58:
+        return
+    kind = message[0]
+    if kind in (NS, NA):
+        how = "unicast" if packet[24] != 0xFF else "multicast"
+        yield f"{'ns' if kind == NS else 'na'} {text(message[8:24])} from {source} {how}"
+    elif kind == MLD_QUERY:
+        yield f"query {text(message[8:24])} from {source}"
+    elif kind in (MLD1_REPORT, MLD1_DONE):
+        yield f"{'report' if kind == MLD1_REPORT else 'done'} {text(message[8:24])} v1 from {source}"
+    elif kind == MLD2_REPORT:
+        count, at = struct.unpack("!H", message[6:8])[0], 8
+        for _ in range(count):
+            record, extra, sources = struct.unpack("!BBH", message[at:at + 4])
+            group = text(message[at + 4:at + 20])
+            yield f"report {group} {RECORDS.get(record, record)} {sources} from {source}"
+            at += 20 + 16 * sources + 4 * extra
+
+
+def listen(arguments):
+    sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    sniffer.bind((arguments.interface, ETH_P_ALL))
+    print("listening", flush=True)
+    while True:
+        frame, (_, _, packet_type, *_) = sniffer.recvfrom(65536)
+        direction = "out" if packet_type == PACKET_OUTGOING else "in"
+        for line in describe(frame):
+            print(direction, line, flush=True)
+
+
+def own_mac(interface):
+    probe = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    probe.bind((interface, 0))
+    return probe.getsockname()[4]
+
+
+def solicited_node(address):
+    return packed("ff02::1:ff00:0")[:13] + address[13:]
+
+
+def send(arguments):
+    interface, target = arguments.interface, packed(arguments.target)
+    mac = packed_mac(arguments.mac) if arguments.mac else own_mac(interface)
+    options = b"" if arguments.kind == "dad" else struct.pack("!BB6s", 1, 1, mac)
+    if arguments.kind == "na":
+        source, destination = target, packed("ff02::1")
+        options = struct.pack("!BB6s", 2, 1, mac)
+    else:
+        source = bytes(16) if arguments.kind == "dad" else packed(arguments.source)
+        destination = solicited_node(target)
+    if arguments.destination:
+        destination = packed(arguments.destination)
+    if arguments.options is not None:
+        options = bytes.fromhex(arguments.options)
+
+    flags = 0x20000000 if arguments.kind == "na" else 0
+    if arguments.solicited:
+        flags |= 0x40000000
+    kind = NA if arguments.kind == "na" else NS
+    message = struct.pack("!BBHI", kind, arguments.code, 0, flags) + target + options
+    if arguments.cut:
+        message = message[:-arguments.cut]
+    value = checksum(source, destination, message) ^ (0x5555 if arguments.bad_checksum else 0)
+    message = message[:2] + struct.pack("!H", value) + message[4:]
+    next_header = 58
+    if arguments.fragment:
+        message = struct.pack("!BBHI", 58, 0, 0, 0x5011C17D) + message
+        next_header = 44
+    header = struct.pack("!IHBB", 6 << 28, len(message), next_header, arguments.hop_limit)
+    to_mac = b"\x33\x33" + destination[12:] if destination[0] == 0xFF else b"\xff" * 6
+    frame = to_mac + mac + struct.pack("!H", ETH_P_IPV6) + header + source + destination + message
+
+    out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    out.bind((interface, 0))
+    for _ in range(arguments.count):
+        out.send(frame)
+
+
+def notify(arguments):
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    listener.bind(arguments.socket)
+    print("listening", flush=True)
+    while True:
+        for line in listener.recv(65536).decode().splitlines():
+            print(line, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("listen")
+    command.add_argument("interface")
+    command.set_defaults(run=listen)
+    command = commands.add_parser("notify")
+    command.add_argument("socket")
+    command.set_defaults(run=notify)
+    command = commands.add_parser("send")
+    command.add_argument("interface")
+    command.add_argument("kind", choices=["dad", "ns", "na"])
+    command.add_argument("target")
+    command.add_argument("--source", help="of an NS")
+    command.add_argument("--destination", help="default: the solicited-node group, or ff02::1")
+    command.add_argument("--mac", help="default: the interface's")
+    command.add_argument("--count", type=int, default=1)
+    command.add_argument("--hop-limit", type=int, default=255)
+    command.add_argument("--code", type=int, default=0)
+    command.add_argument("--options", help="bytes in hex instead of the link-layer address")
+    command.add_argument("--cut", type=int, default=0, help="bytes missing at the end")
+    command.add_argument("--bad-checksum", action="store_true")
+    command.add_argument("--fragment", action="store_true", help="an atomic fragment")
+    command.add_argument("--solicited", action="store_true", help="the flag of an NA")
+    command.set_defaults(run=send)
+    arguments = parser.parse_args()
+    try:
+        arguments.run(arguments)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# The installed service under systemd, as an administrator uses it. Runs inside of `container`.
+set -eEuo pipefail
+
+step() { printf '\n== %s\n' "$*"; }
+ok() { printf '   ok: %s\n' "$*"; }
+fail() {
+    echo "FAILED: $*"
+    systemctl --no-pager --full status solicitd || true
+    journalctl --no-pager -u solicitd -n 40 || true
+    exit 1
+}
+trap 'fail "exit status $? of: $BASH_COMMAND (line $LINENO)"' ERR
+wait_for() { # SECONDS COMMAND...
+    local seconds=$1 end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -le "$end" ] || fail "waited $seconds s in vain for: $*"
+        sleep 0.05
+    done
+    ok "$*"
+}
+is_not() { ! "$@"; }
+assert_equal() { # WHAT EXPECTED SEEN
+    [ "$2" = "$3" ] || fail "$1: expected '$2', saw '$3'"
+    ok "$1: $3"
+}
+assert_match() { # WHAT REGEX SEEN
+    grep -Eq -- "$2" <<<"$3" || fail "$1: expected a line like '$2', saw: $3"
+    ok "$1: $(grep -Em1 -- "$2" <<<"$3")"
+}
+property() { systemctl show --value -p "$1" solicitd; }
+joined() { ip -6 maddr show dev eth9 | grep -Eq "inet6 $1( |\$)"; }
+status_mentions() { property StatusText | grep -q "$1"; }
+records() { journalctl -u solicitd -o json; }
+
+host=2001:db8:1::11:1
+group=ff02::1:ff11:1
+appear() { ip netns exec host1 python3 /test/wire.py send eth0 dad "$host"; }
+
+step "Without /etc/solicitd/solicitd.toml it is not started, and that is no failure"
+systemctl daemon-reload
+systemctl start solicitd
+assert_equal "ActiveState" inactive "$(property ActiveState)"
+assert_equal "ConditionResult" no "$(property ConditionResult)"
+
+step "It starts before its interfaces are there, and says that it waits"
+mkdir -p /etc/solicitd
+cat >/etc/solicitd/solicitd.toml <<END
+[[upstream]]
+interface = "eth9"
+downstream = ["br0"]
+END
+systemctl start solicitd
+assert_equal "ActiveState" active "$(property ActiveState)"
+assert_match "StatusText" eth9 "$(property StatusText)"
+pid=$(property MainPID)
+
+step "The interfaces come, and a host"
+sysctl -qw net.ipv6.conf.default.accept_dad=0
+ip netns add host1
+ip link add eth9 type veth peer name gateway netns host1
+ip link add br0 type bridge
+ip link add eth0 netns host1 type veth peer name lan
+ip link set lan master br0
+for interface in eth9 br0 lan; do ip link set "$interface" up; done
+for interface in gateway eth0; do ip netns exec host1 ip link set "$interface" up; done
+ip -6 addr add 2001:db8:1::2/64 dev eth9
+wait_for 5 status_mentions 'prefix\|host'
+listened() {
+    appear
+    joined "$group"
+}
+wait_for 5 listened
+wait_for 5 status_mentions '1 host'
+
+step "Its rights"
+status=$(cat "/proc/$pid/status")
+assert_match "capabilities" '^CapEff:\s+0000000000003000$' "$status"
+assert_match "bounding set" '^CapBnd:\s+0000000000003000$' "$status"
+assert_match "no new privileges" '^NoNewPrivs:\s+1$' "$status"
+assert_match "seccomp filter" '^Seccomp:\s+2$' "$status"
+assert_match "a dynamic user" '^Uid:\s+6[0-9]{4}\s' "$status"
+systemd-analyze security --no-pager solicitd | tail -n 1
+
+step "Its state"
+assert_match "table" "$host" "$(solicitd --dump-state)"
+before=$(stat -c %y /run/solicitd/*.json)
+written_again() { [ "$(stat -c %y /run/solicitd/*.json)" != "$before" ]; }
+systemctl kill -s USR1 solicitd
+wait_for 5 written_again
+
+step "Reload"
+sed -i '1i host-timeout = 77' /etc/solicitd/solicitd.toml
+systemctl reload solicitd
+reloaded() { [ "$(solicitd --dump-state --json | jq .host_timeout)" = 77 ]; }
+wait_for 5 reloaded
+assert_equal "ActiveState" active "$(property ActiveState)"
+assert_equal "MainPID" "$pid" "$(property MainPID)"
+joined "$group"
+
+step "Its journal"
+join=$(records | jq -cs "[.[] | select(.GROUP == \"$group\" and .HOST == \"$host\")][0]")
+assert_equal "INTERFACE" eth9 "$(jq -r .INTERFACE <<<"$join")"
+assert_equal "EVIDENCE" dad-ns "$(jq -r .EVIDENCE <<<"$join")"
+assert_match "MESSAGE_ID" '^[0-9a-f]{32}$' "$(jq -r .MESSAGE_ID <<<"$join")"
+assert_match "MESSAGE" "$group" "$(jq -r .MESSAGE <<<"$join")"
+assert_equal "_TRANSPORT" journal "$(jq -r ._TRANSPORT <<<"$join")"
+assert_equal "found by its MESSAGE_ID" "$join" \
+    "$(journalctl -o json "MESSAGE_ID=$(jq -r .MESSAGE_ID <<<"$join")" | head -n 1 | jq -c .)"
+
+step "It stops: every group is left, and it ends with success"
+systemctl stop solicitd
+assert_equal "Result" success "$(property Result)"
+assert_equal "ExecMainStatus" 0 "$(property ExecMainStatus)"
+is_not joined "$group"
+
+step "The watchdog starts it again when it hangs"
+mkdir -p /run/systemd/system/solicitd.service.d
+cat >/run/systemd/system/solicitd.service.d/short.conf <<END
+[Service]
+WatchdogSec=1s
+TimeoutAbortSec=1s
+RestartSec=100ms
+END
+systemctl daemon-reload
+systemctl start solicitd
+pid=$(property MainPID)
+end=$((SECONDS + 3))
+until [ "$SECONDS" -gt "$end" ]; do
+    [ "$(property MainPID)" = "$pid" ] || fail "restarted without a reason"
+    sleep 0.2
+done
+ok "fed for 3 s with WatchdogSec=1s"
+kill -STOP "$pid"
+restarted() { [ "$(property NRestarts)" -ge 1 ] && [ "$(property ActiveState)" = active ]; }
+wait_for 15 restarted
+assert_match "reason" 'Watchdog timeout' "$(journalctl -u solicitd)"
+wait_for 5 listened
+
+step "A wrong configuration is no reason to try again and again"
+systemctl stop solicitd
+sed -i '1s/.*/host-timeout = 0/' /etc/solicitd/solicitd.toml
+systemctl start solicitd 2>/dev/null && fail "started with a wrong configuration"
+assert_equal "ExecMainStatus" 2 "$(property ExecMainStatus)"
+assert_equal "SubState" failed "$(property SubState)"
+assert_match "the reason" 'solicitd.toml:1: .*86400' "$(journalctl -u solicitd -n 20)"
