@@ -194,7 +194,7 @@ TEST_F(NetlinkMonitorTest, FollowsALinkThroughItsLife) {
 }
 
 TEST_F(NetlinkMonitorTest, KnowsBridgesTheirSnoopingAndTheirPorts) {
-    run("ip link add br0 type bridge mcast_snooping 1");
+    run("ip link add br0 type bridge mcast_snooping 1; ip link set br0 up");
     start_and_dump();
     EXPECT_TRUE(world_.link("br0")->snooping_bridge);
     EXPECT_FALSE(world_.link("eth9")->snooping_bridge);
@@ -298,7 +298,6 @@ protected:
 
     void SetUp() override {
         NetlinkMonitorTest::SetUp();
-        run("sysctl -qw net.ipv6.neigh.default.gc_thresh3=100000");
         run("ip link set eth9 up; ip link set far9 up");
     }
     [[nodiscard]] std::set<Ipv6Address> told() const {

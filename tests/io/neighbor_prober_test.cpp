@@ -1,0 +1,220 @@
+#include "io/neighbor_prober.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "io/fd.hpp"
+#include "io/kernel.hpp"
+
+namespace solicitd::io {
+namespace {
+
+using namespace test;
+using testing::HasSubstr;
+
+/// A Neighbor Solicitation on its way out.
+struct Solicitation {
+    bool unicast = false;
+    Ipv6Address target;
+};
+
+/// Sees what leaves through an interface.
+class Wire {
+public:
+    explicit Wire(const std::string& interface)
+        : fd_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ALL))) {
+        sockaddr_ll to{};
+        to.sll_family = AF_PACKET;
+        to.sll_protocol = htons(ETH_P_ALL);
+        to.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
+        EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+    }
+
+    /// The next NS for the target that we send; nullopt at the deadline.
+    [[nodiscard]] std::optional<Solicitation> next(const Ipv6Address& target,
+                                                   std::chrono::milliseconds deadline = 3s) const {
+        const auto end = std::chrono::steady_clock::now() + deadline;
+        for (;;) {
+            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                end - std::chrono::steady_clock::now());
+            pollfd wait{fd_.get(), POLLIN, 0};
+            if (left <= 0ms || ::poll(&wait, 1, static_cast<int>(left.count())) != 1) {
+                return std::nullopt;
+            }
+            std::array<std::uint8_t, 2048> packet{};
+            sockaddr_ll from{};
+            socklen_t from_size = sizeof(from);
+            const ssize_t size = ::recvfrom(fd_.get(), packet.data(), packet.size(), 0,
+                                            reinterpret_cast<sockaddr*>(&from), &from_size);
+            constexpr std::size_t kDestination = 24;
+            constexpr std::size_t kIcmp = 40;
+            constexpr std::size_t kTarget = kIcmp + 8;
+            if (size < 64 || from.sll_pkttype != PACKET_OUTGOING || packet[6] != IPPROTO_ICMPV6 ||
+                packet[kIcmp] != ND_NEIGHBOR_SOLICIT ||
+                std::memcmp(&packet[kTarget], target.bytes.data(), 16) != 0) {
+                continue;
+            }
+            return Solicitation{packet[kDestination] != 0xFF, target};
+        }
+    }
+
+private:
+    Fd fd_;
+};
+
+/// lan0 is ours, with 2001:db8::1; the host is at the other end, in a namespace of its own.
+class NeighborProberTest : public testing::Test {
+protected:
+    void SetUp() override {
+        enter_fresh_network();
+        run("ip netns add host; ip link add lan0 type veth peer name eth0 netns host;"
+            "ip link set lan0 address 02:00:00:00:00:01;"
+            "ip link set lan0 up; ip addr add 2001:db8::1/64 dev lan0 nodad;"
+            "ip -n host link set eth0 address 02:00:00:00:00:99;"
+            "ip -n host link set eth0 up; ip -n host addr add 2001:db8::99/64 dev eth0 nodad");
+        lan_ = if_nametoindex("lan0");
+        // Three tries of 1 s is the kernel's way; a tenth of it does here.
+        run("echo 100 > /proc/sys/net/ipv6/neigh/lan0/retrans_time_ms");
+        ASSERT_TRUE(eventually([] { return output("ip -6 addr show tentative").empty(); }));
+    }
+    void TearDown() override { run("ip netns del host"); }
+
+    void set_entry(const std::string& state) const {
+        run("ip -6 neigh replace 2001:db8::99 lladdr 02:00:00:00:00:99 dev lan0 nud " + state);
+        ASSERT_THAT(entry(), HasSubstr(state == "stale"       ? "STALE"
+                                       : state == "reachable" ? "REACHABLE"
+                                       : state == "delay"     ? "DELAY"
+                                                              : "PERMANENT"));
+    }
+    void take_host_away() const { run("ip -n host addr del 2001:db8::99/64 dev eth0"); }
+    [[nodiscard]] static std::string entry() {
+        return output("ip -6 neigh show 2001:db8::99 dev lan0");
+    }
+    [[nodiscard]] static bool becomes(const std::string& state) {
+        return eventually([&] { return entry().find(state) != std::string::npos; });
+    }
+
+    const Ipv6Address host_ = Ipv6Address::parse("2001:db8::99").value();
+    Ifindex lan_ = 0;
+    NeighborProber& prober() {
+        if (!prober_) {
+            prober_.emplace();  // a socket belongs to the namespace in which it is opened
+        }
+        return *prober_;
+    }
+
+private:
+    std::optional<NeighborProber> prober_;
+};
+
+class KnownNeighbor : public NeighborProberTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(KnownNeighbor, IsAskedByUnicastAtOnceAndBecomesReachable) {
+    set_entry(GetParam());
+    const Wire wire("lan0");
+    EXPECT_EQ(prober().probe(lan_, host_), 0);
+    const auto asked = wire.next(host_);
+    ASSERT_TRUE(asked);
+    EXPECT_TRUE(asked->unicast);
+    EXPECT_TRUE(becomes("REACHABLE")) << entry();
+}
+
+TEST_P(KnownNeighbor, ThatIsAwayIsAskedThreeTimesAndFails) {
+    set_entry(GetParam());
+    take_host_away();
+    const Wire wire("lan0");
+    EXPECT_EQ(prober().probe(lan_, host_), 0);
+    for (int i = 0; i < 3; ++i) {
+        const auto asked = wire.next(host_);
+        ASSERT_TRUE(asked) << i;
+        EXPECT_TRUE(asked->unicast) << i;
+    }
+    EXPECT_TRUE(becomes("FAILED")) << entry();
+}
+
+INSTANTIATE_TEST_SUITE_P(States, KnownNeighbor, testing::Values("stale", "reachable", "delay"));
+
+TEST_F(NeighborProberTest, AnUnknownHostIsAskedByMulticast) {
+    ASSERT_EQ(entry(), "");
+    const Wire wire("lan0");
+    EXPECT_EQ(prober().probe(lan_, host_), 0);
+    const auto asked = wire.next(host_);
+    ASSERT_TRUE(asked);
+    EXPECT_FALSE(asked->unicast);
+    EXPECT_TRUE(becomes("REACHABLE")) << entry();
+}
+
+TEST_F(NeighborProberTest, AnUnknownHostThatIsAwayFails) {
+    take_host_away();
+    EXPECT_EQ(prober().probe(lan_, host_), 0);
+    EXPECT_THAT(entry(), HasSubstr("INCOMPLETE"));
+    EXPECT_TRUE(becomes("FAILED")) << entry();
+}
+
+TEST_F(NeighborProberTest, AFailedEntryIsAskedByMulticastAgain) {
+    take_host_away();
+    ASSERT_EQ(prober().probe(lan_, host_), 0);
+    ASSERT_TRUE(becomes("FAILED"));
+    run("ip -n host addr add 2001:db8::99/64 dev eth0 nodad");
+    const Wire wire("lan0");
+    EXPECT_EQ(prober().probe(lan_, host_), 0);
+    const auto asked = wire.next(host_);
+    ASSERT_TRUE(asked);
+    EXPECT_FALSE(asked->unicast);
+    EXPECT_TRUE(becomes("REACHABLE")) << entry();
+}
+
+TEST_F(NeighborProberTest, AnEntryBeingResolvedIsLeftToIt) {
+    take_host_away();
+    ASSERT_EQ(prober().probe(lan_, host_), 0);
+    ASSERT_THAT(entry(), HasSubstr("INCOMPLETE"));
+    EXPECT_EQ(prober().probe(lan_, host_), 0);
+    EXPECT_TRUE(becomes("FAILED")) << entry();
+}
+
+TEST_F(NeighborProberTest, APermanentEntryStaysAsItIs) {
+    for (const char* state : {"permanent", "noarp"}) {
+        run(std::string("ip -6 neigh replace 2001:db8::99 lladdr 02:00:00:00:00:42 dev lan0 nud ") +
+            state);
+        const std::string before = output("ip -6 neigh show 2001:db8::99 dev lan0 nud all");
+        ASSERT_THAT(before, HasSubstr("02:00:00:00:00:42"));
+        EXPECT_EQ(prober().probe(lan_, host_), EEXIST);
+        EXPECT_EQ(output("ip -6 neigh show 2001:db8::99 dev lan0 nud all"), before);
+    }
+}
+
+TEST_F(NeighborProberTest, AProxyEntryIsNoHost) {
+    run("ip -6 neigh add proxy 2001:db8::99 dev lan0");
+    EXPECT_EQ(prober().probe(lan_, host_), 0);
+    EXPECT_TRUE(becomes("REACHABLE")) << entry();
+    EXPECT_THAT(output("ip -6 neigh show proxy"), HasSubstr("2001:db8::99"));
+}
+
+TEST_F(NeighborProberTest, TellsTheErrno) {
+    EXPECT_EQ(prober().probe(9999, host_), ENODEV);
+}
+
+TEST_F(NeighborProberTest, AManyTimesUsedProberStaysInStep) {
+    set_entry("stale");
+    for (int i = 0; i < 2000; ++i) {
+        ASSERT_EQ(prober().probe(lan_, host_), 0);
+        ASSERT_EQ(prober().probe(9999, host_), ENODEV);
+    }
+}
+
+}  // namespace
+}  // namespace solicitd::io
