@@ -1,6 +1,7 @@
 #include "daemon.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <variant>
 
+#include "dump_state.hpp"
 #include "io/atomic_file.hpp"
 #include "io/state_json.hpp"
 #include "journal_text.hpp"
@@ -106,6 +108,7 @@ void Daemon::execute() {
         update_status();
         service_.ready();
         say(spdlog::level::info, "ready: " + status_text(engine_.summary()));
+        malloc_trim(0);  // what the configuration and the dumps took for a moment
     } else if (acted) {
         status_timer_.set(io::EventLoop::now() + kStatusDelay);
     }
@@ -134,12 +137,12 @@ void Daemon::perform(const ForgetMemberships& action) {
 }
 
 void Daemon::perform(const StartCapture& action) {
+    captures_.erase(action.index);  // first: it may have something to put back
     try {
         captures_[action.index] = std::make_unique<io::NdCapture>(
             loop_, action.index, action.name, action.mode, action.snooping_bridge,
             capture_counters_, [this](const HostSeen& seen) { dispatch(seen); });
     } catch (const std::system_error& error) {
-        captures_.erase(action.index);
         if (error.code().value() == ENODEV || error.code().value() == ENXIO) {
             return;  // it went away; its link event is on its way
         }
@@ -206,7 +209,7 @@ void Daemon::stop() {
 }
 
 void Daemon::write_state() {
-    const std::filesystem::path path = settings_.runtime_dir / "state.json";
+    const std::filesystem::path path = settings_.runtime_dir / kStateFile;
     try {
         io::write_atomically(path, io::to_json(snapshot()), io::Durability::process_crash);
         say(spdlog::level::info,
@@ -214,6 +217,8 @@ void Daemon::write_state() {
     } catch (const std::system_error& error) {
         say(spdlog::level::err, fmt::format("cannot write the state: {}", error.what()));
     }
+    // A document of a thousand hosts takes 2 MB for a moment; the heap would keep them.
+    malloc_trim(0);
 }
 
 StateSnapshot Daemon::snapshot() const {

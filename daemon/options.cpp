@@ -278,7 +278,7 @@ Settings load_settings(const Options& options) {
     Settings settings;
     Config& config = settings.config;
     settings.source = given.upstreams.empty() ? path : "command line";
-    config.upstreams = given.upstreams.empty() ? std::move(file.upstreams) : given.upstreams;
+    config.upstreams = given.upstreams.empty() ? file.upstreams : given.upstreams;
     if (config.upstreams.empty()) {
         throw io::ConfigError(path +
                               R"(: no upstream is named; add [[upstream]] with interface = "eth9" )"

@@ -157,7 +157,7 @@ std::string render_groups(const StateSnapshot& state) {
 }
 
 std::string render_counters(const StateSnapshot& state) {
-    Table table({"COUNTER", "SINCE THE START"});
+    Table table({"COUNTER", "VALUE"});
     for (const auto& [name, value] : state.counters) {
         if (value != 0) {
             table.add({name, std::to_string(value)});

@@ -16,6 +16,9 @@ void Engine::handle(const Event& event, TimePoint now, Actions& actions) {
 
 void Engine::tick(TimePoint now, Actions& actions) {
     const Turn turn{now, actions};
+    if (const auto due = next_deadline(); due && now - *due > kOverslept) {
+        wait_anew(now);
+    }
     for (Upstream& upstream : upstreams_) {
         upstream.plan.retry(now, actions);
         if (upstream.orphans_until && *upstream.orphans_until <= now) {
@@ -25,6 +28,21 @@ void Engine::tick(TimePoint now, Actions& actions) {
         }
     }
     look_at_hosts(turn);
+}
+
+/// The machine slept: nobody answered because nothing ran, and no prefix could return.
+void Engine::wait_anew(TimePoint now) {
+    for (Upstream& upstream : upstreams_) {
+        if (upstream.orphans_until) {
+            upstream.orphans_until = now + kOrphanedPrefix;
+        }
+    }
+    hosts_.for_each([&](Host& host) {
+        if (host.asked) {
+            life_.ask_again(host, now);
+            hosts_.schedule(host, life_.due(host));
+        }
+    });
 }
 
 std::optional<TimePoint> Engine::next_deadline() const {
@@ -82,7 +100,10 @@ void Engine::on(const DumpBegin& event, Turn /*turn*/) {
                 upstream.prefixes.begin_dump(OnLinkPrefixes::Origin::route);
             }
             break;
-        case DumpKind::neighbors: dumping_neighbors_ = true; break;
+        case DumpKind::neighbors:
+            dumping_neighbors_ = true;
+            hosts_.for_each([](Host& host) { host.in_dump = false; });
+            break;
     }
 }
 
@@ -103,8 +124,12 @@ void Engine::on(const DumpEnd& event, Turn turn) {
         case DumpKind::routes: sweep_prefixes(OnLinkPrefixes::Origin::route); break;
         case DumpKind::neighbors:
             dumping_neighbors_ = false;
+            forget_unseen_pins(turn.now);
             if (!std::exchange(synced_, true)) {
                 end_first_round(turn);
+            }
+            for (Upstream& upstream : upstreams_) {
+                tell_missing_prefix(upstream, turn);
             }
             break;
     }

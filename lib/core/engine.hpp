@@ -31,6 +31,9 @@ public:
     /// After an interface is usable again: how long its former prefixes are believed to return.
     static constexpr Duration kOrphanedPrefix = std::chrono::seconds(60);
 
+    /// A tick that comes so much later than it was due tells that the machine was suspended.
+    static constexpr Duration kOverslept = HostLife::kProbeAnswer;
+
     Engine(const Config& config, std::uint64_t seed);
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -91,6 +94,9 @@ private:
     void serve(Host& host, Turn turn);
     void remove(Host& host, Turn turn);
     void look_at_hosts(Turn turn);
+    void wait_anew(TimePoint now);
+    void forget_neighbor(Host& host, TimePoint now);
+    void forget_unseen_pins(TimePoint now);
     void ask_after_outage(DownstreamId downstream, TimePoint now);
     void add_own_address(DownstreamId downstream, const Ipv6Address& address, Turn turn);
     void release_own_address(DownstreamId downstream, const Ipv6Address& address, Turn turn);

@@ -48,10 +48,11 @@ void Engine::on(const NeighborSeen& event, Turn turn) {
             return;
         }
     }
+    host->in_dump = true;
     if (!event.mac.is_none()) {
         host->mac = event.mac;
     }
-    const bool cannot_answer = !downstreams_[*downstream].link.usable();
+    const bool cannot_answer = !downstreams_[*downstream].link.carries_ipv6();
     if (event.state == NeighborState::failed && cannot_answer) {
         host->neighbor = event.state;
         return;
@@ -61,12 +62,7 @@ void Engine::on(const NeighborSeen& event, Turn turn) {
 
 void Engine::on(const NeighborGone& event, Turn turn) {
     if (Host* host = find_host(event.index, event.address)) {
-        const bool was_pinned =
-            std::exchange(host->neighbor, NeighborState::none) == NeighborState::permanent;
-        if (was_pinned) {
-            host->last_seen = turn.now;
-            requeue(*host);
-        }
+        forget_neighbor(*host, turn.now);
     }
 }
 
@@ -181,7 +177,7 @@ void Engine::remove(Host& host, Turn turn) {
     ++counters_.hosts_gone;
     hosts_.erase(host);
     // Not at each free place: a table that is about full would tell it again and again.
-    full_told_ = full_told_ && hosts_.size() > hosts_.limit() / 10 * 9;
+    full_told_ = full_told_ && hosts_.size() > hosts_.limit() * 9 / 10;
 }
 
 void Engine::look_at_hosts(Turn turn) {
@@ -189,7 +185,7 @@ void Engine::look_at_hosts(Turn turn) {
         if (host->due > turn.now || budget_.available_at() > turn.now) {
             return;
         }
-        if (!downstreams_[host->key.downstream].link.usable()) {
+        if (!downstreams_[host->key.downstream].link.carries_ipv6()) {
             hosts_.schedule(*host, TimePoint::max());  // ask_after_outage() brings it back
             continue;
         }
@@ -197,6 +193,23 @@ void Engine::look_at_hosts(Turn turn) {
         hosts_.schedule(*host, TimePoint::max());
         take(*host, life_.look(*host, turn.now), turn);
     }
+}
+
+/// The kernel has no entry any more. One that was PERMANENT kept the host from being asked.
+void Engine::forget_neighbor(Host& host, TimePoint now) {
+    if (std::exchange(host.neighbor, NeighborState::none) == NeighborState::permanent) {
+        host.last_seen = now;
+        requeue(host);
+    }
+}
+
+/// PERMANENT entries whose removal went unheard, in an overrun.
+void Engine::forget_unseen_pins(TimePoint now) {
+    hosts_.for_each([&](Host& host) {
+        if (host.neighbor == NeighborState::permanent && !host.in_dump) {
+            forget_neighbor(host, now);
+        }
+    });
 }
 
 void Engine::ask_after_outage(DownstreamId downstream, TimePoint now) {

@@ -188,7 +188,6 @@ void Engine::end_first_round(Turn turn) {
         if (upstream.link.has_ipv6()) {
             upstream.plan.attach(upstream.link.index, turn.actions);
         }
-        tell_missing_prefix(upstream, turn);
     }
 }
 
@@ -240,7 +239,9 @@ void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
     } else if (synced_ && !upstream.plan.attached()) {
         upstream.plan.attach(link.index, turn.actions);
     }
-    if (link.usable() && !before.usable() && upstream.prefixes.has_orphans()) {
+    if (!link.carries_ipv6()) {
+        upstream.orphans_until.reset();
+    } else if (!before.carries_ipv6() && upstream.prefixes.has_orphans()) {
         upstream.orphans_until = turn.now + kOrphanedPrefix;
     }
     if (!before.exists() && !dumping_links_) {
@@ -275,7 +276,7 @@ void Engine::link_seen(DownstreamId id, const LinkSeen& event, Turn turn) {
     if (recapture || !before.exists()) {
         start_capture(downstreams_[id], turn);
     }
-    if (link.usable() && !before.usable()) {
+    if (link.carries_ipv6() && !before.carries_ipv6()) {
         ask_after_outage(id, turn.now);
     }
     if (!before.exists() && !dumping_links_) {

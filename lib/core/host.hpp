@@ -45,6 +45,7 @@ struct Host : DueHook {
     HostState state = HostState::tentative;
     Evidence evidence = Evidence::neighbor;        ///< the latest
     NeighborState neighbor = NeighborState::none;  ///< what the kernel last said of it
+    bool in_dump = false;                          ///< seen in the dump of neighbors that is running
     bool own = false;                              ///< the router's own address
     bool asked = false;                            ///< a probe is out, unanswered
     std::uint8_t failures = 0;                     ///< probes in a row that nobody answered

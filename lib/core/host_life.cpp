@@ -68,10 +68,7 @@ HostLife::Step HostLife::look(Host& host, TimePoint now) const {
     if (host.state == HostState::tentative || host.state == HostState::confirmed) {
         enter(host, HostState::probing, now);
     } else if (host.asked) {
-        const Step step = probe_failed(host, now);
-        if (step != Step::none || host.next_step > now) {
-            return step;
-        }
+        return probe_failed(host, now);
     }
     host.asked = true;
     host.next_step = now + kProbeAnswer;
@@ -83,6 +80,11 @@ void HostLife::probe_refused(Host& host, TimePoint now) const {
         host.asked = false;
         host.next_step = now + kProbeAnswer;
     }
+}
+
+void HostLife::ask_again(Host& host, TimePoint now) const {
+    host.asked = false;
+    host.next_step = now;
 }
 
 void HostLife::ask_anew(Host& host, TimePoint now) const {

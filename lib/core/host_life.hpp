@@ -51,6 +51,8 @@ public:
 
     /// The probe could not be sent: it counts for nothing, and is tried again.
     void probe_refused(Host& host, TimePoint now) const;
+    /// The answer to a probe may have been slept through: it counts for nothing, and is due again.
+    void ask_again(Host& host, TimePoint now) const;
     /// A host that could not be asked for a while: whatever it was, it starts with a probe.
     void ask_anew(Host& host, TimePoint now) const;
 

@@ -200,12 +200,12 @@ void MembershipPlan::close_burst_entry(Membership& membership, bool joined, Acti
 }
 
 void MembershipPlan::settle_failure(Actions& actions) {
-    if (tally(State::failed) > 0 || tally(State::joining) > 0) {
+    if (held() < wanted()) {
         return;
     }
     retry_at_.reset();
     retry_after_ = kFirstRetry;
-    if (std::exchange(failure_told_, false)) {
+    if (std::exchange(failure_told_, false) && held() > 0) {
         actions.emplace_back(notice(NoticeKind::join_recovered));
     }
 }

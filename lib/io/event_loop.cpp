@@ -17,7 +17,8 @@ namespace {
 
 constexpr clockid_t kClock = CLOCK_BOOTTIME;
 
-void check(int result, const std::string& what) {
+// No std::string: this runs at every turn of the loop.
+void check(int result, const char* what) {
     if (result < 0) {
         throw std::system_error(-result, std::generic_category(), what);
     }
@@ -99,7 +100,7 @@ EventLoop::Source EventLoop::on_readable(int fd, std::function<void()> callback)
         return Source::Entry::dispatch(userdata);
     };
     check(sd_event_add_io(impl_->event, &entry->source, fd, EPOLLIN, handler, entry.get()),
-          "cannot watch file descriptor " + std::to_string(fd));
+          "cannot watch a file descriptor");
     return Source(std::move(entry));
 }
 
@@ -109,7 +110,7 @@ EventLoop::Source EventLoop::on_signal(int signal, std::function<void()> callbac
         return Source::Entry::dispatch(userdata);
     };
     check(sd_event_add_signal(impl_->event, &entry->source, signal, handler, entry.get()),
-          "cannot take signal " + std::to_string(signal));
+          "cannot take a signal (is it blocked?)");
     return Source(std::move(entry));
 }
 

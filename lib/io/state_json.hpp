@@ -8,7 +8,8 @@
 
 namespace solicitd::io {
 
-/// The schema's version. A change that a reader could notice raises it; docs/state-format.md.
+/// The schema's version. A key that goes or changes raises it, a key that comes does not;
+/// docs/state-format.md.
 inline constexpr int kStateFormatVersion = 1;
 
 /// The document, indented, with a final newline. Keys in the order of the documentation.
@@ -18,6 +19,7 @@ inline constexpr int kStateFormatVersion = 1;
 struct StateFormatError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
+/// Throws StateFormatError. Keys that it does not know are passed over.
 [[nodiscard]] StateSnapshot state_from_json(std::string_view text);
 
 }  // namespace solicitd::io

@@ -211,7 +211,7 @@ TEST_F(DumpStateTest, AUserWhoMayNotIsToldToBeRoot) {
     io::Fd input(ends[1]);
     const pid_t client = ::fork();
     if (client == 0) {
-        if (::setresuid(kNobody, kNobody, kNobody) != 0) {
+        if (::getuid() != 0 || ::setresuid(kNobody, kNobody, kNobody) != 0) {
             ::_exit(77);
         }
         const Answer answer = ask(false);

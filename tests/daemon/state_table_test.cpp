@@ -75,7 +75,7 @@ ff02::1:ff00:1   eth9      1      held
 ff02::1:ff00:2   eth9      2      held
 ff02::1:ff00:10  eth9      1      failed: Cannot allocate memory
 
-COUNTER               SINCE THE START
+COUNTER               VALUE
 groups.join-failures  1
 groups.joins          4
 )");

@@ -92,7 +92,6 @@ TEST_F(EventLoopTest, ADescriptorThatCannotBeWatchedIsAnError) {
         FAIL() << "watched a descriptor that is not open";
     } catch (const std::system_error& error) {
         EXPECT_EQ(error.code().value(), EBADF);
-        EXPECT_THAT(error.what(), testing::HasSubstr("12345"));
     }
 }
 

@@ -5,10 +5,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -50,12 +52,15 @@ class MulticastPoolTest : public testing::Test {
 protected:
     void SetUp() override {
         enter_fresh_network();
-        run("ip link add eth9 type veth peer name far9; ip link set eth9 up; ip link set far9 up");
+        // Fixed MACs: a random one could make the kernel join a group() for its link-local address.
+        run("ip link add eth9 address 02:00:00:00:00:09 type veth peer name far9"
+            " address 02:00:00:00:00:0f; ip link set eth9 up; ip link set far9 up");
         eth9_ = if_nametoindex("eth9");
         far9_ = if_nametoindex("far9");
     }
 
-    /// Few groups a socket: each takes 56 bytes of it. Ends with the network namespace.
+    /// Few groups a socket: each takes 56 bytes of it. Ends with the network namespace. False
+    /// where the limit is the whole machine's (before Linux 6.9).
     static bool shrink_option_memory() {
         std::ofstream limit("/proc/sys/net/core/optmem_max");
         limit << 2048 << std::flush;
@@ -112,26 +117,25 @@ TEST_F(MulticastPoolTest, TellsTheErrno) {
 }
 
 TEST_F(MulticastPoolTest, TakesAnotherSocketWhenOneIsFullAndReusesWhatBecomesFree) {
-    ASSERT_TRUE(shrink_option_memory()) << "net.core.optmem_max is not the namespace's own";
-    constexpr std::uint32_t kGroups = 200;
+    const std::uint32_t groups = shrink_option_memory() ? 200 : 5000;
     std::set<SolicitedNodeGroup> all;
-    for (std::uint32_t i = 0; i < kGroups; ++i) {
+    for (std::uint32_t i = 0; i < groups; ++i) {
         ASSERT_EQ(pool_.join(eth9_, group(i)), 0) << i;
         all.insert(group(i));
     }
     EXPECT_EQ(held_by_kernel("eth9"), all);
     const std::size_t sockets = pool_.sockets();
-    EXPECT_GE(sockets, 4U);
+    EXPECT_GE(sockets, 2U);
 
     // Room in the first socket is found again, from behind full ones.
     for (std::uint32_t i = 0; i < 10; ++i) {
         pool_.leave(eth9_, group(i));
     }
     for (std::uint32_t i = 0; i < 10; ++i) {
-        EXPECT_EQ(pool_.join(eth9_, group(1000 + i)), 0);
+        EXPECT_EQ(pool_.join(eth9_, group(10000 + i)), 0);
     }
     EXPECT_EQ(pool_.sockets(), sockets);
-    EXPECT_EQ(pool_.memberships(), kGroups);
+    EXPECT_EQ(pool_.memberships(), groups);
 
     for (const SolicitedNodeGroup& one : held_by_kernel("eth9")) {
         pool_.leave(eth9_, one);
@@ -181,7 +185,8 @@ TEST_F(MulticastPoolTest, LeaveAndJoinWorksOnASocketThatLostItsMembership) {
     const std::string same_index = " index " + std::to_string(eth9_);
     run("ip link del eth9");
     pool_.leave(eth9_, group(1));  // while there is no such interface
-    run("ip link add eth9" + same_index + " type veth peer name far9; ip link set eth9 up");
+    run("ip link add eth9" + same_index +
+        " address 02:00:00:00:00:09 type veth peer name far9; ip link set eth9 up");
     EXPECT_EQ(pool_.join(eth9_, group(1)), 0);
     EXPECT_EQ(held_by_kernel("eth9"), (std::set{group(1)}));
     pool_.leave(eth9_, group(2));
@@ -192,7 +197,7 @@ TEST_F(MulticastPoolTest, LeaveAndJoinWorksOnASocketThatLostItsMembership) {
 
 /// No assertion on time: it prints what the pool costs above the least possible.
 TEST_F(MulticastPoolTest, AThousandJoinsAgainstABareLoop) {
-    constexpr std::uint32_t kGroups = 1000;
+    static constexpr std::uint32_t kGroups = 1000;
     using Clock = std::chrono::steady_clock;
     const auto bare = [this] {
         const Fd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -74,13 +74,21 @@ protected:
     /// Runs the loop until evidence of the address comes.
     void await(const Ipv6Address& wanted) {
         awaited_ = wanted;
-        auto deadline = loop_.make_timer(1ms, [this] { loop_.stop(1); });
-        deadline.set(EventLoop::now() + 10s);
-        ASSERT_EQ(loop_.run(), 0) << "no evidence of " << wanted.to_string() << " in 10 s";
+        ASSERT_TRUE(test::run_until_stopped(loop_))
+            << "no evidence of " << wanted.to_string() << " in time";
     }
     void fence(const Wire& wire) {
         wire.send(kFence);
         await(kFenceSource);
+    }
+
+    /// The CPU time of 300 ms of the loop: it is what spinning would take.
+    [[nodiscard]] std::chrono::milliseconds busy_while_idle() {
+        auto end = loop_.make_timer(1ms, [this] { loop_.stop(0); });
+        end.set(EventLoop::now() + 300ms);
+        const std::clock_t before = std::clock();
+        loop_.run();
+        return std::chrono::milliseconds((std::clock() - before) * 1000 / CLOCKS_PER_SEC);
     }
 
     [[nodiscard]] std::uint64_t defects(NdDefect defect) const {
@@ -98,7 +106,9 @@ class NdCaptureOnACable : public NdCaptureTest {
 protected:
     NdCaptureOnACable() {
         test::run("ip link add name near type veth peer name far");
-        test::run("ip link set dev near up && ip link set dev far up");
+        // Else the kernel would speak up for addresses of its own.
+        test::run("ip link set dev near addrgenmode none up");
+        test::run("ip link set dev far addrgenmode none up");
     }
     ~NdCaptureOnACable() override {
         if (if_nametoindex("near") != 0) {
@@ -220,18 +230,20 @@ TEST_F(NdCaptureOnACable, AFloodLeavesTheLoopTimeForOthers) {
 TEST_F(NdCaptureOnACable, CountsWhatTheKernelDropped) {
     const Wire far("far");
     const NdCapture capturing = capture("near");
-    constexpr std::uint64_t sent = 20'000;
+    std::uint64_t sent = 20'000;
     for (std::uint64_t i = 0; i < sent; ++i) {
         far.send(test::dad_solicitation(kHost));
     }
-    // The queue is full: the first fence is lost itself.
-    far.send(kFence);
-    await(kHost);
-    auto retry = loop_.make_timer(1us, [&] { far.send(kFence); });
-    retry.set(EventLoop::now() + 100ms);
+    // A fence that comes while the queue is full is lost, too.
+    EventLoop::Timer retry = loop_.make_timer(1us, [&] {
+        far.send(kFence);
+        ++sent;
+        retry.set(EventLoop::now() + 20ms);
+    });
+    retry.set(EventLoop::now());
     await(kFenceSource);
     EXPECT_GT(counters_.dropped, 0U);
-    EXPECT_EQ(counters_.messages + counters_.dropped, sent + 2);
+    EXPECT_EQ(counters_.messages + counters_.dropped, sent);
 }
 
 TEST_F(NdCaptureOnACable, ALinkThatGoesDownDoesNotSpinAndIsHeardAgain) {
@@ -240,12 +252,7 @@ TEST_F(NdCaptureOnACable, ALinkThatGoesDownDoesNotSpinAndIsHeardAgain) {
     fence(far);
     test::run("ip link set dev near down");
 
-    auto later = loop_.make_timer(1ms, [this] { loop_.stop(0); });
-    later.set(EventLoop::now() + 300ms);
-    const std::clock_t before = std::clock();
-    EXPECT_EQ(loop_.run(), 0);
-    const auto busy = std::chrono::milliseconds((std::clock() - before) * 1000 / CLOCKS_PER_SEC);
-    EXPECT_LT(busy, 100ms);
+    EXPECT_LT(busy_while_idle(), 20ms);
 
     test::run("ip link set dev near up");
     far.send(test::dad_solicitation(kHost));
@@ -255,12 +262,7 @@ TEST_F(NdCaptureOnACable, ALinkThatGoesDownDoesNotSpinAndIsHeardAgain) {
 TEST_F(NdCaptureOnACable, StaysSilentWhenTheInterfaceIsDeleted) {
     const NdCapture capturing = capture("near");
     test::run("ip link delete near");
-    auto later = loop_.make_timer(1ms, [this] { loop_.stop(0); });
-    later.set(EventLoop::now() + 300ms);
-    const std::clock_t before = std::clock();
-    EXPECT_EQ(loop_.run(), 0);
-    const auto busy = std::chrono::milliseconds((std::clock() - before) * 1000 / CLOCKS_PER_SEC);
-    EXPECT_LT(busy, 100ms);
+    EXPECT_LT(busy_while_idle(), 20ms);
 }
 
 TEST_F(NdCaptureOnACable, AnInterfaceThatIsNotThereIsRefusedByName) {
@@ -309,15 +311,15 @@ protected:
     void await_pruning() {
         const Wire host("host1");
         const Wire plain("br0");
-        const auto deadline = std::chrono::steady_clock::now() + 20s;
-        do {
-            ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the bridge does not prune";
-            host.send(kDad);
+        const auto pruned = [&] {
+            host.send(dad_);
             host.send(kFence);
-        } while (plain.sees_before(kDad, kFence));
+            return !plain.sees_before(dad_, kFence);
+        };
+        ASSERT_TRUE(test::eventually(pruned, 20s)) << "the bridge does not prune";
     }
 
-    const Packet kDad = test::dad_solicitation(kHost);
+    const Packet dad_ = test::dad_solicitation(kHost);
 };
 
 TEST_F(NdCaptureOnASnoopingBridge, AllmultiSeesDad) {
@@ -329,7 +331,7 @@ TEST_F(NdCaptureOnASnoopingBridge, AllmultiSeesDad) {
     const Wire host("host1");
     const NdCapture capturing = capture("br0", CaptureMode::automatic, true);
     EXPECT_EQ(capturing.mode(), CaptureMode::allmulti);
-    host.send(kDad);
+    host.send(dad_);
     fence(host);
     EXPECT_EQ(seen_.size(), 1U);
 }
@@ -340,7 +342,7 @@ TEST_F(NdCaptureOnASnoopingBridge, McastRouterSeesDadAndIsPutBack) {
         const NdCapture capturing = capture("br0", CaptureMode::mcast_router, true);
         EXPECT_EQ(capturing.mode(), CaptureMode::mcast_router);
         EXPECT_EQ(read_mcast_router(test::index_of("br0")), McastRouter::always);
-        host.send(kDad);
+        host.send(dad_);
         fence(host);
         EXPECT_EQ(seen_.size(), 1U);
     }
@@ -364,7 +366,7 @@ TEST_F(NdCaptureOnASnoopingBridge, OnlyPromiscSeesWhatTwoHostsSayToEachOther) {
     const NdCapture capturing = capture("br0", CaptureMode::promisc, true);
     EXPECT_EQ(capturing.mode(), CaptureMode::promisc);
     host1.send(answer);
-    host1.send(kDad);
+    host1.send(dad_);
     fence(host1);
     const Ifindex bridge = test::index_of("br0");
     EXPECT_EQ(seen_.size(), 2U);

@@ -93,12 +93,15 @@ protected:
     }
     void TearDown() override { run("ip netns del host"); }
 
+    /// "STALE", "REACHABLE" or "DELAY", as if the host had been heard of.
     void set_entry(const std::string& state) const {
-        run("ip -6 neigh replace 2001:db8::99 lladdr 02:00:00:00:00:99 dev lan0 nud " + state);
-        ASSERT_THAT(entry(), HasSubstr(state == "stale"       ? "STALE"
-                                       : state == "reachable" ? "REACHABLE"
-                                       : state == "delay"     ? "DELAY"
-                                                              : "PERMANENT"));
+        const std::string command = "ip -6 neigh replace 2001:db8::99 dev lan0 ";
+        const std::string given = state == "REACHABLE" ? "reachable" : "stale";
+        run(command + "lladdr 02:00:00:00:00:99 nud " + given);
+        if (state == "DELAY") {
+            run(command + "use");  // what a packet to a STALE neighbor does
+        }
+        ASSERT_THAT(entry(), HasSubstr(state));
     }
     void take_host_away() const { run("ip -n host addr del 2001:db8::99/64 dev eth0"); }
     [[nodiscard]] static std::string entry() {
@@ -146,7 +149,7 @@ TEST_P(KnownNeighbor, ThatIsAwayIsAskedThreeTimesAndFails) {
     EXPECT_TRUE(becomes("FAILED")) << entry();
 }
 
-INSTANTIATE_TEST_SUITE_P(States, KnownNeighbor, testing::Values("stale", "reachable", "delay"));
+INSTANTIATE_TEST_SUITE_P(States, KnownNeighbor, testing::Values("STALE", "REACHABLE", "DELAY"));
 
 TEST_F(NeighborProberTest, AnUnknownHostIsAskedByMulticast) {
     ASSERT_EQ(entry(), "");
@@ -208,8 +211,8 @@ TEST_F(NeighborProberTest, TellsTheErrno) {
     EXPECT_EQ(prober().probe(9999, host_), ENODEV);
 }
 
-TEST_F(NeighborProberTest, AManyTimesUsedProberStaysInStep) {
-    set_entry("stale");
+TEST_F(NeighborProberTest, StaysInStepWithItsAnswers) {
+    set_entry("STALE");
     for (int i = 0; i < 2000; ++i) {
         ASSERT_EQ(prober().probe(lan_, host_), 0);
         ASSERT_EQ(prober().probe(9999, host_), ENODEV);

@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/event_loop.hpp"
@@ -375,7 +376,12 @@ TEST_F(NetlinkOverrunTest, OneASecondHoweverManyOverruns) {
         (void)loop_.run();
         EXPECT_GT(monitor_->counters().overruns, before);
     }
-    ASSERT_TRUE(wait([this] { return told() == kernels(); }));
+    std::size_t brackets = 0;
+    ASSERT_TRUE(wait([&] {  // after the end of some dump of neighbors
+        const bool ended =
+            world_.brackets.size() != std::exchange(brackets, world_.brackets.size());
+        return ended && world_.brackets.back() == "neighbors}" && told() == kernels();
+    }));
     const auto seconds = std::chrono::duration<double>(EventLoop::now() - begin).count();
     EXPECT_LE(static_cast<double>(monitor_->counters().dumps), 2.0 + seconds);
     EXPECT_EQ(told().size(), static_cast<std::size_t>(kHosts));

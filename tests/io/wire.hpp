@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <stdexcept>
@@ -22,17 +21,10 @@
 #include "core/mac_address.hpp"
 #include "fakes/nd_packets.hpp"
 #include "io/fd.hpp"
+#include "io/kernel.hpp"
 
-/// The network as tests of capturing see it: commands that set it up, and frames put on the wire
-/// and taken off it. All inside the sandbox that the test runs in.
+/// Frames put on the wire and taken off it, for tests of capturing.
 namespace solicitd::test {
-
-/// Runs a shell command; throws when it fails (what it printed is in the test's output).
-inline void run(const std::string& command) {
-    if (std::system(command.c_str()) != 0) {
-        throw std::runtime_error("failed: " + command);
-    }
-}
 
 inline Ifindex index_of(const std::string& interface) {
     const Ifindex index = if_nametoindex(interface.c_str());

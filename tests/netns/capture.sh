@@ -18,7 +18,7 @@ learns_by_dad() {
     local address
     address=$prefix$(printf '%x' $next):1
     say_nd host1 dad "$address"
-    wait_for 5 joined "$(group_of "$address")"
+    eventually 5 joined "$(group_of "$address")"
     ok "learned by its DAD: $address"
 }
 
@@ -28,7 +28,7 @@ in_ns router ip -6 neigh flush dev br0
 capture plain router br0
 say_nd host1 dad "${prefix}61:1"
 say_nd host1 na "${prefix}61:1" # to all nodes: this one does pass
-wait_for 5 saw plain "in na ${prefix}61:1"
+eventually 5 saw plain "in na ${prefix}61:1"
 assert_not saw plain "in ns ${prefix}61:1"
 assert_not joined "$(group_of "${prefix}61:1")"
 
@@ -78,5 +78,5 @@ add_ns host3
 connect host3 eth0 router lan3
 start_daemon eth9 lan3
 say_nd host3 dad "${prefix}62:2"
-wait_for 5 joined "$(group_of "${prefix}62:2")"
+eventually 5 joined "$(group_of "${prefix}62:2")"
 ok "learned by its DAD: ${prefix}62:2"

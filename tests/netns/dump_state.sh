@@ -17,7 +17,7 @@ assert_equal "exit status" 1 "$status"
 step "The table"
 start_daemon
 say_nd host1 na "$host1"
-wait_for 5 host_is "$host1" confirmed
+eventually 5 host_is "$host1" confirmed
 run_solicitd --dump-state
 assert_equal "exit status" 0 "$status"
 echo "$output"
@@ -38,11 +38,11 @@ assert_equal "documents" 1 "$(documents | wc -l)"
 document=$(documents)
 rm "$document"
 kill -USR1 "$daemon_pid"
-wait_for 5 test -e "$document"
+eventually 5 test -e "$document"
 assert jq -e '.hosts | length >= 2' "$document"
 assert_equal "files besides the document and the lock" "" \
     "$(find "$work/run" -type f ! -name "${document##*/}" ! -name lock)"
-wait_for 5 logged '[0-9]+ hosts'
+eventually 5 logged '[0-9]+ hosts'
 
 step "A daemon that does not answer: exit status 1 after 5 s, not with the old document"
 kill -STOP "$daemon_pid"
@@ -57,7 +57,7 @@ assert_match "output" '5 s' "$output"
 ok "gave up after $took ms"
 
 step "It goes on, and after its end it is missed at once"
-wait_for 5 host_is "$host1" confirmed
+eventually 5 host_is "$host1" confirmed
 stop_daemon
 run_solicitd --dump-state
 assert_equal "exit status" 1 "$status"

@@ -26,7 +26,7 @@ step "With it, each does"
 start_daemon
 all_the_evidence
 expect() { # ADDRESS EVIDENCE
-    wait_for 5 joined "$(group "$1")"
+    eventually 5 joined "$(group "$1")"
     assert_equal "evidence of $prefix$1" "$2" \
         "$(state ".hosts[] | select(.address == \"$prefix$1\") | .evidence")"
 }
@@ -39,7 +39,7 @@ assert_equal "the address of br0 itself" "own" "$(host_state "${prefix}3")"
 
 step "An address of the router's own is a host only as long as it is there"
 in_ns router ip -6 addr del "${prefix}25:5/128" dev br0
-wait_for 5 is_not joined "$(group 25:5)"
+eventually 5 is_not joined "$(group 25:5)"
 
 step "What an NS asks for proves nothing, nor do these"
 assert_not joined "$(group 29:9)"
@@ -54,7 +54,7 @@ in_ns gw "$netns_dir/wire.py" send eth0 na "${prefix}37:7"
 in_ns router ip -6 neigh replace "${prefix}38:8" lladdr 02:00:00:00:00:38 nud stale dev eth9
 in_ns router ip -6 neigh add proxy "${prefix}39:9" dev br0
 say_nd host1 dad "${prefix}2a:a" # comes last: when it is known, the others were read
-wait_for 5 joined "$(group 2a:a)"
+eventually 5 joined "$(group 2a:a)"
 for address in 31:1 32:2 33:3 34:4 35:5 36:6 37:7 38:8; do
     assert_not joined "$(group "$address")"
 done

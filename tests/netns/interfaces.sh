@@ -22,37 +22,37 @@ step "The upstream is deleted and made again"
 start_daemon
 assert joined "$group1"
 in_ns router ip link del eth9
-wait_for 5 logged eth9
+eventually 5 logged eth9
 assert running
 plug_upstream
-wait_for 10 joined "$group1"
-wait_for 10 joined "$group2"
-wait_for 5 switch_forwards "$group1"
+eventually 10 joined "$group1"
+eventually 10 joined "$group2"
+eventually 5 switch_forwards "$group1"
 ok "memberships are back"
 
 step "It goes down and up, and loses its carrier"
 in_ns router ip link set eth9 down
 in_ns router ip link set eth9 up
 in_ns router ip -6 addr replace "${prefix}2/64" dev eth9 metric 2048
-wait_for 10 joined "$group1"
+eventually 10 joined "$group1"
 in_ns switch ip link set to-router down
 in_ns switch ip link set to-router up
-wait_for 10 switch_forwards "$group1"
+eventually 10 switch_forwards "$group1"
 
 step "Its MTU falls below IPv6's 1280 and rises again: the kernel has dropped everything"
 in_ns router ip link set eth9 mtu 1200
-wait_for 5 is_not joined "$group1"
+eventually 5 is_not joined "$group1"
 in_ns router ip link set eth9 mtu 1500
 in_ns router ip -6 addr replace "${prefix}2/64" dev eth9 metric 2048
-wait_for 10 joined "$group1"
+eventually 10 joined "$group1"
 ok "memberships are back"
 
 step "It is renamed, and renamed back"
 in_ns router ip link set eth9 name eth9old
-wait_for 5 is_not joined "$group1" eth9old
+eventually 5 is_not joined "$group1" eth9old
 in_ns router ip link set eth9old name eth9
-wait_for 10 joined "$group1"
-wait_for 10 joined "$group2"
+eventually 10 joined "$group1"
+eventually 10 joined "$group2"
 
 step "The LAN's bridge is deleted and made again: its hosts are not forgotten meanwhile"
 in_ns router ip link del br0
@@ -70,7 +70,7 @@ heard() {
     say_nd host1 dad "$newcomer"
     joined "$(group_of "$newcomer")"
 }
-wait_for 10 heard
+eventually 10 heard
 ok "the new bridge is listened to"
 
 step "A downstream that is absent at the start"
@@ -79,5 +79,5 @@ start_daemon eth9 br7
 assert_match "STATUS" 'br7' "$(status_text)"
 add_bridge router br7
 in_ns router ip -6 neigh add "${prefix}72:2" lladdr 02:00:00:00:00:72 nud stale dev br7
-wait_for 5 joined "$(group_of "${prefix}72:2")"
+eventually 5 joined "$(group_of "${prefix}72:2")"
 ok "its hosts are joined"

@@ -54,7 +54,7 @@ show_state() {
     echo "-- the router's neighbors"
     in_ns router ip -6 neigh show || true
     echo "-- the daemon's log"
-    tail -n 60 "$daemon_log" 2>/dev/null || true
+    grep -v 'state written' "$daemon_log" 2>/dev/null | tail -n 60 || true
 }
 
 at_exit() {
@@ -88,6 +88,12 @@ wait_for() {
     done
 }
 
+# eventually SECONDS COMMAND...: the same, as an assertion.
+eventually() {
+    wait_for "$@"
+    ok "${*:2}"
+}
+
 # stays SECONDS COMMAND...: the command succeeds all that time.
 stays() {
     local seconds=$1 begin end
@@ -107,11 +113,11 @@ stays() {
 is_not() { ! "$@"; }
 
 assert() {
-    "$@" || fail "expected: $*"
+    "$@" >/dev/null || fail "expected: $*"
     ok "$*"
 }
 assert_not() {
-    if "$@"; then fail "expected not: $*"; fi
+    if "$@" >/dev/null; then fail "expected not: $*"; fi
     ok "not: $*"
 }
 # assert_equal WHAT EXPECTED SEEN
@@ -316,6 +322,7 @@ say_nd() {
 # --- The daemon -----------------------------------------------------------------------------------
 
 ready() { grep -qx 'READY=1' "$notify_log"; }
+ready_or_dead() { ready || ! running; }
 running() { kill -0 "$daemon_pid"; }
 # The last STATUS= told to the service manager.
 status_text() { sed -n 's/^STATUS=//p' "$notify_log" | tail -n 1; }
@@ -324,7 +331,7 @@ logged() { grep -Eq -- "$1" "$daemon_log"; }
 # launch_daemon [OPTION...] [INTERFACE...]: in the router, without waiting for anything.
 launch_daemon() {
     if [ -z "${notify_listener:-}" ]; then
-        "$netns_dir/wire.py" notify "$work/notify" >"$notify_log" &
+        "$netns_dir/wire.py" notify "$work/notify" >>"$notify_log" &
         notify_listener=$!
         wait_for 5 grep -q listening "$notify_log"
     fi
@@ -338,7 +345,8 @@ launch_daemon() {
 start_daemon() {
     [ $# -gt 0 ] || set -- eth9 br0
     launch_daemon "$@"
-    wait_for 10 ready
+    wait_for 10 ready_or_dead
+    ready || fail "solicitd $* ended before it was ready: $(tail -n 1 "$daemon_log")"
 }
 
 # stop_daemon: by SIGTERM; it exits with 0.
@@ -363,7 +371,7 @@ run_solicitd() {
 state() {
     in_ns router "$SOLICITD" --runtime-dir "$work/run" --dump-state --json | jq -er "$1"
 }
-# host_state ADDRESS: tentative, confirmed, probing, absent or own; nothing when it is not known.
-host_state() { state ".hosts[] | select(.address == \"$1\") | .state" || true; }
+# host_state ADDRESS: tentative, confirmed, probing, absent, own, or unknown.
+host_state() { state "[.hosts[] | select(.address == \"$1\") | .state][0] // \"unknown\""; }
 host_is() { [ "$(host_state "$1")" = "$2" ]; }
 counter() { state ".counters[\"$1\"] // 0"; }

@@ -15,10 +15,10 @@ assert_not joined "$group1"
 
 step "A silent host that lives is asked by unicast, and kept over many host-timeouts"
 for host in "$host1" "$host2"; do
-    wait_for 5 in_ns router ping -6 -n -q -c 1 -W 1 "$host"
+    eventually 5 in_ns router ping -6 -n -q -c 1 -W 1 "$host"
 done
 start_daemon --host-timeout 1 --linger "$linger" eth9 br0
-wait_for 10 seen_since "$host1" 0
+eventually 10 seen_since "$host1" 0
 stays 8 joined "$group1"
 assert seen_since "$host1" 3
 assert joined "$group2"
@@ -33,15 +33,15 @@ for _ in 1 2 3; do
     in_ns router ip -6 neigh flush dev br0
     stays 2 joined "$group1"
 done
-wait_for 5 host_is "$host1" confirmed
+eventually 5 host_is "$host1" confirmed
 assert gateway_reaches "$host1"
 
 step "A host that is gone is asked again and again, and left after the linger"
 in_ns host2 ip link set eth0 down
-wait_for 30 host_is "$host2" absent
+eventually 30 host_is "$host2" absent
 asked=$(grep -c "out ns $host2 " "$work/br0.wire")
 begin=$(microseconds)
-wait_for 30 is_not joined "$group2"
+eventually 30 is_not joined "$group2"
 took=$((($(microseconds) - begin) / 1000))
 [ "$took" -ge $(((linger - 1) * 1000)) ] || fail "left $took ms after it was found absent"
 ok "left $took ms after it was found absent; linger: $linger s"
@@ -53,5 +53,5 @@ in_ns host2 ip link set eth0 up
 in_ns host2 ip -6 addr replace "$host2/64" dev eth0 nodad
 in_ns host2 ip -6 route replace default via fe80::1 dev eth0
 say_nd host2 na "$host2"
-wait_for 5 switch_forwards "$group2"
+eventually 5 switch_forwards "$group2"
 assert gateway_reaches "$host2"

@@ -31,7 +31,7 @@ assert_not gateway_reaches "$host3"
 step "Two downstreams, named on the command line"
 start_daemon eth9 br0 br1
 appear
-wait_for 5 switch_forwards "$(group_of "$host3")"
+eventually 5 switch_forwards "$(group_of "$host3")"
 assert joined "$(group_of "$host1")"
 assert_equal "downstream of host3" br1 \
     "$(state ".hosts[] | select(.address == \"$host3\") | .downstream")"
@@ -50,8 +50,8 @@ downstream = ["br2"]
 END
 start_daemon --config "$work/pairs.toml"
 appear
-wait_for 5 switch_forwards "$(group_of "$host3")"
-wait_for 5 switch_forwards "$(group_of "$host4")" switch2
+eventually 5 switch_forwards "$(group_of "$host3")"
+eventually 5 switch_forwards "$(group_of "$host4")" switch2
 assert joined "$(group_of "$host1")"
 assert joined "$(group_of "$host4")" eth8
 assert_not joined "$(group_of "$host4")" eth9

@@ -45,6 +45,6 @@ assert_not logged 'ENOMEM|Cannot allocate memory'
 
 step "... and as many again later"
 add_neighbors "$((hosts + 1))" "$((2 * hosts))"
-wait_for 10 holds "$((2 * hosts))"
+eventually 10 holds "$((2 * hosts))"
 stop_daemon
 assert_equal "groups joined" 0 "$(groups_joined)"

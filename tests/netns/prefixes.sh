@@ -16,31 +16,31 @@ in_ns router ip -6 addr del "${other}2/64" dev eth9
 step "A host outside the prefixes is remembered, but not joined"
 start_daemon
 say_nd host1 dad "$renumbered"
-wait_for 5 host_is "$renumbered" tentative
+eventually 5 host_is "$renumbered" tentative
 assert_not joined "$group"
 
 step "The prefix comes with an address of the upstream's"
 in_ns router ip -6 addr add "${other}2/64" dev eth9 metric 2048
-wait_for 5 joined "$group"
+eventually 5 joined "$group"
 step "... is deprecated, but still there"
 in_ns router ip -6 addr change "${other}2/64" dev eth9 metric 2048 preferred_lft 0
 stays 1 joined "$group"
 step "... and goes"
 in_ns router ip -6 addr del "${other}2/64" dev eth9
-wait_for 5 is_not joined "$group"
+eventually 5 is_not joined "$group"
 
 for protocol in kernel ra static; do
     step "The prefix comes as an on-link route, proto $protocol, and goes"
     in_ns router ip -6 route add "${other}/64" dev eth9 proto "$protocol" metric 2048
-    wait_for 5 joined "$group"
+    eventually 5 joined "$group"
     in_ns router ip -6 route del "${other}/64" dev eth9 proto "$protocol" metric 2048
-    wait_for 5 is_not joined "$group"
+    eventually 5 is_not joined "$group"
 done
 
 step "A route by way of the gateway is no on-link prefix"
 in_ns router ip -6 route add "${other}/64" via fe80::a dev eth9
 say_nd host1 dad "${prefix}22:2" # comes later: when it is known, the route was read
-wait_for 5 joined "$(group_of "${prefix}22:2")"
+eventually 5 joined "$(group_of "${prefix}22:2")"
 assert_not joined "$group"
 stop_daemon
 

@@ -12,7 +12,7 @@ step "Hosts that were there before the daemon are found in the neighbor table"
 start_daemon
 for host in "$host1" "$host2"; do
     assert joined "$(group_of "$host")" # READY=1 promises as much
-    wait_for 5 switch_forwards "$(group_of "$host")"
+    eventually 5 switch_forwards "$(group_of "$host")"
     assert gateway_reaches "$host"
 done
 
@@ -21,16 +21,16 @@ host3=2001:db8:1::13:3
 add_host host3
 in_ns host3 sysctl -qw net.ipv6.neigh.eth0.retrans_time_ms=3000 # the time that DAD takes
 in_ns host3 ip -6 addr add "$host3/64" dev eth0
-wait_for 2 joined "$(group_of "$host3")"
+eventually 2 joined "$(group_of "$host3")"
 assert_not has_address host3 "$host3"
-wait_for 5 has_address host3 "$host3"
-wait_for 5 switch_forwards "$(group_of "$host3")"
+eventually 5 has_address host3 "$host3"
+eventually 5 switch_forwards "$(group_of "$host3")"
 assert gateway_reaches "$host3"
 
 step "A stopped daemon leaves everything, and the fault is back"
 stop_daemon
 for host in "$host1" "$host2" "$host3"; do
     assert_not joined "$(group_of "$host")"
-    wait_for 5 is_not switch_forwards "$(group_of "$host")"
+    eventually 5 is_not switch_forwards "$(group_of "$host")"
     assert_not gateway_reaches "$host"
 done

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 make_topology
 
-twin=2001:db8:1:0:a::11:1
+twin=2001:db8:1:0:a:b:11:1
 group=$(group_of "$host1")
 assert_equal "the twin's group" "$group" "$(group_of "$twin")"
 give_address host2 "$twin"
@@ -16,18 +16,18 @@ step "Two hosts, one membership"
 start_daemon --host-timeout 1 --linger 0 eth9 br0
 capture eth9 router eth9
 say_nd host2 na "$twin"
-wait_for 5 host_is "$twin" confirmed
-wait_for 5 host_is "$host1" confirmed
+eventually 5 host_is "$twin" confirmed
+eventually 5 host_is "$host1" confirmed
 assert_equal "holders of the group" 1 "$(users_of "$group")"
 
 step "One of them goes: the group stays for the other"
 in_ns host2 ip -6 addr del "$twin/64" dev eth0
-wait_for 40 is_not host_state "$twin"
+eventually 40 host_is "$twin" unknown
 assert joined "$group"
 assert_not saw eth9 "out report $group to-in"
 assert gateway_reaches "$host1"
 
 step "Both are gone: the group is left"
 in_ns host1 ip link set eth0 down
-wait_for 40 is_not joined "$group"
-wait_for 5 saw eth9 "out report $group to-in"
+eventually 40 is_not joined "$group"
+eventually 5 saw eth9 "out report $group to-in"

@@ -13,7 +13,7 @@ configure() { # LINE...: above the upstream's table
 reload() {
     : >"$notify_log"
     kill -HUP "$daemon_pid"
-    wait_for 5 ready
+    eventually 5 ready
 }
 
 step "Control: what is joined without the daemon"
@@ -29,8 +29,8 @@ assert joined "$group2"
 stop_daemon
 assert_equal "memberships" "$before" "$(memberships)"
 assert grep -qx STOPPING=1 "$notify_log"
-wait_for 5 saw eth9 "out report $group1 to-in"
-wait_for 5 saw eth9 "out report $group2 to-in"
+eventually 5 saw eth9 "out report $group1 to-in"
+eventually 5 saw eth9 "out report $group2 to-in"
 
 step "SIGHUP with nothing new: no word on the wire"
 start_daemon --config "$work/solicitd.toml"
@@ -44,16 +44,16 @@ step "SIGHUP with another timeout and prefixes: what is still wanted is kept"
 configure 'host-timeout = 77'
 sed -i "\$a prefix = [\"${prefix}11:0/112\"]" "$work/solicitd.toml"
 reload
-wait_for 5 is_not joined "$group2"
+eventually 5 is_not joined "$group2"
 assert joined "$group1"
 assert_equal "host timeout" 77 "$(state .host_timeout)"
-wait_for 5 saw eth9 "out report $group2 to-in"
+eventually 5 saw eth9 "out report $group2 to-in"
 assert_not saw eth9 "out report $group1 to-in"
 
 step "SIGHUP with a mistake: it says where, and goes on as before"
 configure 'host-timeout = 0'
 reload
-wait_for 5 logged 'solicitd.toml:1: .*host-timeout.* 1 .*86400'
+eventually 5 logged 'solicitd.toml:1: .*host-timeout.* 1 .*86400'
 assert running
 assert joined "$group1"
 assert_not saw eth9 "out report $group1 to-in"
@@ -61,5 +61,5 @@ assert_not saw eth9 "out report $group1 to-in"
 step "... and takes the file once it is mended"
 configure
 reload
-wait_for 5 joined "$group2"
+eventually 5 joined "$group2"
 assert_not saw eth9 "out report $group1 to-in"

@@ -106,8 +106,9 @@ assert_equal "EVIDENCE" dad-ns "$(jq -r .EVIDENCE <<<"$join")"
 assert_match "MESSAGE_ID" '^[0-9a-f]{32}$' "$(jq -r .MESSAGE_ID <<<"$join")"
 assert_match "MESSAGE" "$group" "$(jq -r .MESSAGE <<<"$join")"
 assert_equal "_TRANSPORT" journal "$(jq -r ._TRANSPORT <<<"$join")"
-assert_equal "found by its MESSAGE_ID" "$join" \
-    "$(journalctl -o json "MESSAGE_ID=$(jq -r .MESSAGE_ID <<<"$join")" | head -n 1 | jq -c .)"
+id=$(jq -r .MESSAGE_ID <<<"$join")
+assert_equal "found by its MESSAGE_ID" "$(jq -r .__CURSOR <<<"$join")" \
+    "$(journalctl -o json "MESSAGE_ID=$id" | jq -rs '.[0].__CURSOR')"
 
 step "It stops: every group is left, and it ends with success"
 systemctl stop solicitd

@@ -1,0 +1,120 @@
+#include "host_keeper.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "core/saved_hosts.hpp"
+#include "io/atomic_file.hpp"
+
+namespace solicitd {
+namespace {
+
+constexpr const char* kFileName = "hosts";
+constexpr const char* kSetAside = "hosts.damaged";
+/// A million hosts, the most that max-hosts allows, of 80 bytes.
+constexpr std::uintmax_t kLargestFile = 80'000'000;
+constexpr Duration kAccuracy = std::chrono::milliseconds(250);
+
+}  // namespace
+
+HostKeeper::HostKeeper(io::EventLoop& loop, const std::filesystem::path& runtime_dir,
+                       const std::filesystem::path& state_dir, Source hosts, Complain complain)
+    : hosts_(std::move(hosts)),
+      complain_(std::move(complain)),
+      runtime_{runtime_dir / kFileName},
+      state_{state_dir / kFileName},
+      runtime_timer_(loop.make_timer(kAccuracy,
+                                     [this] {
+                                         runtime_armed_ = false;
+                                         write(runtime_, false);
+                                     })),
+      state_timer_(loop.make_timer(kAccuracy, [this] {
+          state_armed_ = false;
+          state_written_ = io::EventLoop::now();
+          write(state_, true);
+      })) {}
+
+std::vector<SavedHost> HostKeeper::load() {
+    for (const File* file : {&runtime_, &state_}) {
+        if (std::optional<std::vector<SavedHost>> hosts = read(file->path)) {
+            return std::move(*hosts);
+        }
+    }
+    return {};
+}
+
+void HostKeeper::note(std::uint64_t version) {
+    if (version == version_) {
+        return;
+    }
+    version_ = version;
+    const TimePoint now = io::EventLoop::now();
+    if (!std::exchange(runtime_armed_, true)) {
+        runtime_timer_.set(now + kRuntimeDelay);
+    }
+    if (!std::exchange(state_armed_, true)) {
+        state_timer_.set(std::max(now, state_written_.value_or(now) + kStateInterval));
+    }
+}
+
+void HostKeeper::flush() {
+    write(runtime_, false);
+    write(state_, true);
+}
+
+/// nullopt: there is no such file, or none to believe.
+std::optional<std::vector<SavedHost>> HostKeeper::read(const std::filesystem::path& path) {
+    std::string defect;
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(path, error);
+    if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) {
+        return std::nullopt;
+    }
+    if (!error && size <= kLargestFile) {
+        std::ifstream file(path, std::ios::binary);
+        std::ostringstream text;
+        if (text << file.rdbuf() || size == 0) {
+            auto parsed = parse_saved_hosts(text.str());
+            if (auto* hosts = std::get_if<std::vector<SavedHost>>(&parsed)) {
+                return std::move(*hosts);
+            }
+            defect = std::get<SavedHostsDefect>(parsed).text;
+        } else {
+            defect = "it cannot be read";
+        }
+    } else {
+        defect = error ? error.message() : "it is too large";
+    }
+    const std::filesystem::path aside = path.parent_path() / kSetAside;
+    std::filesystem::rename(path, aside, error);
+    complain_(fmt::format("{} holds no hosts of an earlier run: {}; {}", path.native(), defect,
+                          error ? "it will be overwritten" : "set aside as " + aside.native()));
+    return std::nullopt;
+}
+
+void HostKeeper::write(File& file, bool survive_power_loss) {
+    if (file.written == version_) {
+        return;
+    }
+    file.written = version_;
+    try {
+        std::filesystem::create_directories(file.path.parent_path());
+        io::write_atomically(
+            file.path, format_saved_hosts(hosts_()),
+            survive_power_loss ? io::Durability::power_loss : io::Durability::process_crash);
+        file.complained = false;
+    } catch (const std::system_error& error) {
+        if (!std::exchange(file.complained, true)) {
+            complain_(fmt::format("cannot save the hosts: {}", error.what()));
+        }
+    }
+}
+
+}  // namespace solicitd

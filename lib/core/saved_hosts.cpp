@@ -1,0 +1,90 @@
+#include "core/saved_hosts.hpp"
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+
+#include "core/config.hpp"
+
+namespace solicitd {
+namespace {
+
+constexpr std::string_view kFirstLine = "solicitd hosts 1";
+constexpr std::string_view kLastLine = "end ";
+constexpr std::string_view kNoMac = "-";
+
+/// Cuts the text up to the separator off its front; all of it when there is none.
+std::string_view take(std::string_view& text, char separator) {
+    const std::size_t end = text.find(separator);
+    const std::string_view front = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    return front;
+}
+
+std::optional<std::uint32_t> parse_number(std::string_view text) {
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size()) {
+        return std::nullopt;
+    }
+    return number;
+}
+
+std::optional<SavedHost> parse_host(std::string_view line) {
+    const auto address = Ipv6Address::parse(take(line, ' '));
+    const std::string_view downstream = take(line, ' ');
+    const std::string_view mac_text = take(line, ' ');
+    const auto mac = mac_text == kNoMac ? MacAddress{} : MacAddress::parse(mac_text);
+    const auto silent = parse_number(line);
+    if (!address || !address->is_global_unicast() || !is_interface_name(downstream) || !mac ||
+        !silent) {
+        return std::nullopt;
+    }
+    return SavedHost{std::string(downstream), *address, *mac, std::chrono::seconds(*silent)};
+}
+
+}  // namespace
+
+std::string format_saved_hosts(const std::vector<SavedHost>& hosts) {
+    std::string text(kFirstLine);
+    text += '\n';
+    for (const SavedHost& host : hosts) {
+        text += host.address.to_string();
+        text += ' ';
+        text += host.downstream;
+        text += ' ';
+        text += host.mac.is_none() ? std::string(kNoMac) : host.mac.to_string();
+        text += ' ';
+        text += std::to_string(host.silent.count());
+        text += '\n';
+    }
+    text += kLastLine;
+    text += std::to_string(hosts.size());
+    text += '\n';
+    return text;
+}
+
+std::variant<std::vector<SavedHost>, SavedHostsDefect> parse_saved_hosts(std::string_view text) {
+    if (const std::string_view line = take(text, '\n'); line != kFirstLine) {
+        return SavedHostsDefect{"line 1 is not \"" + std::string(kFirstLine) + "\""};
+    }
+    std::vector<SavedHost> hosts;
+    while (!text.empty()) {
+        const std::string_view line = take(text, '\n');
+        if (line.substr(0, kLastLine.size()) == kLastLine) {
+            if (parse_number(line.substr(kLastLine.size())) != hosts.size() || !text.empty()) {
+                break;
+            }
+            return hosts;
+        }
+        std::optional<SavedHost> host = parse_host(line);
+        if (!host) {
+            return SavedHostsDefect{"line " + std::to_string(hosts.size() + 2) + " is no host"};
+        }
+        hosts.push_back(std::move(*host));
+    }
+    return SavedHostsDefect{"it does not end with the number of its hosts"};
+}
+
+}  // namespace solicitd

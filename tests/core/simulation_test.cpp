@@ -1,0 +1,533 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "fakes/fake_kernel.hpp"
+
+/// Streams of everything that happens to a router, from a seed, against what must hold always.
+///
+/// A phase is a storm - hosts that come, speak and die, links, prefixes, refused joins, overruns,
+/// restarts, suspends, reloads - and then quiet, in which all must come right. Repeat a failure
+/// with the seed that it prints: SOLICITD_SEED=... SOLICITD_SIMULATION_EVENTS=... core_simulation_test
+namespace solicitd::test {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+struct Violation : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+class Simulation {
+public:
+    explicit Simulation(std::uint64_t seed)
+        : random_(seed), configs_(make_configs()), world_(configs_.front(), seed) {
+        make_hosts();
+        world_.on_action = [this](const Action& action) { check_action(action); };
+        repair();
+        world_.start();
+    }
+
+    void run_phase() {
+        for (int i = 0; i < 2000; ++i) {
+            step();
+            check();
+        }
+        become_quiet();
+    }
+
+    [[nodiscard]] std::uint64_t events() const { return world_.events; }
+    [[nodiscard]] const std::map<std::string, std::uint64_t>& happened() const { return happened_; }
+
+private:
+    struct LanHost {
+        Ipv6Address address;
+        std::string text;
+        std::string downstream;
+    };
+
+    static Ipv6Address address(const std::string& text) { return *Ipv6Address::parse(text); }
+    static Ipv6Prefix prefix(const std::string& text) { return *Ipv6Prefix::parse(text); }
+
+    static std::vector<Config> make_configs() {
+        Config both;
+        both.upstreams = {{"up0", {"lan0", "lan1"}, {}}, {"up1", {"lan1", "lan2"}, {}}};
+        both.host_timeout = seconds(60);
+        both.linger = seconds(300);
+        Config swapped = both;
+        std::swap(swapped.upstreams[0], swapped.upstreams[1]);
+        swapped.linger = seconds(0);
+        Config fewer = both;
+        fewer.upstreams = {{"up0", {"lan0"}, {}}};
+        fewer.host_timeout = seconds(20);
+        Config fixed = both;
+        fixed.upstreams[0].prefixes = {prefix("2001:db8:1::/64"), prefix("2001:db8:3::/64")};
+        fixed.linger = seconds(20);
+        Config small = both;
+        small.max_hosts = 24;
+        return {both, swapped, fewer, fixed, small};
+    }
+
+    void make_hosts() {
+        // Few low bits, so that addresses share groups; the third prefix is nobody's at first.
+        for (unsigned i = 0; i < 60; ++i) {
+            std::ostringstream text;
+            text << "2001:db8:" << i % 3 + 1 << "::" << i % 4 + 1 << ":" << i % 17 + 0x10;
+            LanHost host{address(text.str()), "", "lan" + std::to_string(i % 5 % 3)};
+            host.text = host.address.to_string();
+            if (by_text_.emplace(host.text, hosts_.size()).second) {
+                hosts_.push_back(host);
+            }
+        }
+    }
+
+    std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
+    bool chance(std::uint64_t one_in) { return below(one_in) == 0; }
+    template <typename List>
+    auto& any(List& list) {
+        return list[below(list.size())];
+    }
+    FakeKernel& kernel() { return world_.kernel; }
+
+    void step() {
+        world_.log.clear();
+        const std::uint64_t dice = below(1000);
+        if (dice < 260) {
+            pass_time();
+        } else if (dice < 400) {
+            arrive(any(hosts_));
+        } else if (dice < 500) {
+            happened_["departures"] += kernel().lives(any(hosts_).address);
+            kernel().host_dies(any(hosts_).address);
+        } else if (dice < 800) {
+            speak(any(hosts_));
+        } else if (dice < 880) {
+            change_neighbors();
+        } else if (dice < 940) {
+            change_link();
+        } else if (dice < 970) {
+            change_prefix();
+        } else if (dice < 980) {
+            change_faults();
+        } else if (dice < 986) {
+            overrun();
+        } else if (dice < 990) {
+            reload();
+        } else if (dice < 993) {
+            restart();
+        } else if (dice < 996) {
+            ++happened_["suspends"];
+            world_.suspend(minutes(below(600)));
+        } else {
+            repair();
+        }
+        world_.pump();
+        world_.run_for(milliseconds(below(3)));
+    }
+
+    void pass_time() {
+        const std::uint64_t kind = below(20);
+        world_.run_for(kind < 16   ? milliseconds(below(500))
+                       : kind < 19 ? milliseconds(below(20'000))
+                                   : milliseconds(below(600'000)));
+    }
+
+    void arrive(const LanHost& host) {
+        if (kernel().link(host.downstream) == nullptr) {
+            return;
+        }
+        ++happened_["arrivals"];
+        kernel().host_lives(host.address, host.downstream);
+        say(host, Evidence::dad_solicitation);
+    }
+
+    void speak(const LanHost& host) {
+        if (!kernel().lives(host.address)) {
+            return;
+        }
+        say(host, chance(2) ? Evidence::solicitation : Evidence::advertisement);
+        if (kernel().link(host.downstream) != nullptr && chance(3)) {
+            // The NS was for the router itself: the kernel takes note of the sender.
+            if (kernel().neighbor(host.downstream, host.address) == NeighborState::none) {
+                kernel().set_neighbor(host.downstream, host.address, NeighborState::stale,
+                                      FakeKernel::mac_of(host.address));
+            }
+        }
+    }
+
+    void say(const LanHost& host, Evidence evidence) {
+        const FakeKernel::Link* lan = kernel().link(host.downstream);
+        kernel().host_says(host.address, host.downstream, evidence);
+        const bool heard =
+            lan != nullptr && lan->running() && kernel().captured(host.downstream);
+        world_.pump();
+        if (heard && world_.engine->summary().hosts < world_.config.max_hosts) {
+            require(world_.host(host.address).has_value(), host.text + " spoke, yet is no host");
+        }
+    }
+
+    void change_neighbors() {
+        const LanHost& host = any(hosts_);
+        const FakeKernel::Link* lan = kernel().link(host.downstream);
+        if (lan == nullptr || !lan->running() || chance(3)) {
+            kernel().collect_neighbors();
+        } else if (chance(4)) {
+            ++happened_["permanent entries"];
+            kernel().set_neighbor(host.downstream, host.address, NeighborState::permanent,
+                                  FakeKernel::mac_of(host.address));
+        } else if (kernel().neighbor(host.downstream, host.address) == NeighborState::permanent) {
+            kernel().remove_neighbor(host.downstream, host.address);
+        } else if (chance(2)) {
+            // Of the router itself: its own address, and what it proxies.
+            kernel().frame(host.downstream, address("2001:db8:1::dead:beef"), lan->mac,
+                           Evidence::advertisement);
+        } else {
+            kernel().add_address(host.downstream, address("2001:db8:1::ff"), 64);
+        }
+    }
+
+    void change_link() {
+        static const std::vector<std::string> names = {"up0", "up1", "lan0", "lan1", "lan2"};
+        const std::string& name = any(names);
+        const FakeKernel::Link* link = kernel().link(name);
+        if (link == nullptr) {
+            ++happened_["links created"];
+            kernel().create_link(name, chance(2) && !overrunning_ ? former_index_[name] : 0);
+            world_.pump();
+            give_addresses(name);
+            return;
+        }
+        switch (below(6)) {
+            case 0: kernel().set_carrier(name, !link->carrier); break;
+            case 1:
+                kernel().set_up(name, !link->up);
+                if (link->up && chance(2)) {
+                    give_addresses(name);
+                }
+                break;
+            case 2:
+                former_index_[name] = link->index;
+                kernel().delete_link(name);
+                break;
+            case 3:
+                if (!overrunning_) {  // a dip that nobody saw is for an audit to find
+                    kernel().set_mtu(name, link->has_ipv6() ? 1200 : 1500);
+                }
+                break;
+            case 4:
+                kernel().rename_link(name, "away");
+                world_.pump();
+                kernel().rename_link("away", name);
+                break;
+            case 5: kernel().set_snooping_bridge(name, !link->snooping_bridge); break;
+            default: break;
+        }
+        ++happened_["link changes"];
+    }
+
+    /// As an RA, or networkd, would after the interface came up.
+    void give_addresses(const std::string& name) {
+        const FakeKernel::Link* link = kernel().link(name);
+        if (!link->up || !link->has_ipv6()) {
+            return;
+        }
+        if (name == "up0") {
+            kernel().add_address(name, address("2001:db8:1::1"), 64);
+            kernel().add_route(name, prefix("2001:db8:1::/64"));
+        } else if (name == "up1") {
+            kernel().add_route(name, prefix("2001:db8:2::/64"));
+        }
+    }
+
+    void change_prefix() {
+        const std::string name = chance(2) ? "up0" : "up1";
+        const FakeKernel::Link* link = kernel().link(name);
+        if (link == nullptr || !link->up || !link->has_ipv6()) {
+            return;
+        }
+        ++happened_["prefix changes"];
+        switch (below(5)) {
+            case 0: kernel().add_route(name, prefix("2001:db8:3::/64")); break;
+            case 1: kernel().remove_route(name, prefix("2001:db8:3::/64")); break;
+            case 2: kernel().remove_address(name, address("2001:db8:1::1")); break;
+            case 3: kernel().remove_route(name, prefix("2001:db8:1::/64")); break;
+            default: give_addresses(name); break;
+        }
+    }
+
+    void change_faults() {
+        ++happened_["faults"];
+        kernel().refuse_joins(chance(2) ? ENOMEM : 0);
+        kernel().refuse_probes(chance(2) ? ENOBUFS : 0);
+    }
+
+    void overrun() {
+        ++happened_["overruns"];
+        overrunning_ = true;
+        kernel().lose_notifications(true);
+        for (std::uint64_t i = below(8); i > 0; --i) {
+            switch (below(4)) {
+                case 0: change_link(); break;
+                case 1: change_prefix(); break;
+                case 2: change_neighbors(); break;
+                default: arrive(any(hosts_)); break;
+            }
+            world_.run_for(milliseconds(below(50)));
+        }
+        world_.overrun_ends();
+        overrunning_ = false;
+        world_.run_for(seconds(2));
+    }
+
+    void reload() {
+        ++happened_["reloads"];
+        world_.reload(any(configs_));
+    }
+
+    void restart() {
+        ++happened_["restarts"];
+        std::vector<SavedHost> saved;
+        for (const StateSnapshot::Host& host : world_.snapshot().hosts) {
+            if (host.state != "own") {
+                saved.push_back({host.downstream, address(host.address), {}});
+            }
+        }
+        present_.clear();
+        world_.restart(saved);
+        world_.run_for(milliseconds(100));
+    }
+
+    void repair() {
+        for (const std::string name : {"up0", "up1", "lan0", "lan1", "lan2"}) {
+            if (kernel().link(name) == nullptr) {
+                kernel().create_link(name);
+            }
+            kernel().set_mtu(name, 1500);
+            kernel().set_carrier(name, true);
+            kernel().set_up(name, true);
+            give_addresses(name);
+        }
+        kernel().refuse_joins(0);
+        kernel().refuse_probes(0);
+    }
+
+    /// Nothing disturbs any more: hosts that live are served, those that do not are left in time.
+    void become_quiet() {
+        world_.log.clear();
+        repair();
+        for (const LanHost& host : hosts_) {
+            if (kernel().neighbor(host.downstream, host.address) == NeighborState::permanent) {
+                kernel().remove_neighbor(host.downstream, host.address);
+            }
+        }
+        world_.run_for(minutes(2));  // the last back-off, and orphaned prefixes
+        check();
+        check_convergence();
+
+        constexpr Duration longest_timeout = seconds(60);
+        constexpr Duration longest_linger = seconds(300);
+        constexpr Duration probes = (HostLife::kProbes + 1) * (seconds(3) + HostLife::kProbePause);
+        constexpr Duration slack = seconds(5);
+        world_.run_for(longest_timeout + probes + longest_linger + slack);
+        check();
+        check_convergence();
+        for (const StateSnapshot::Host& host : world_.snapshot().hosts) {
+            require(host.state == "own" || kernel().lives(address(host.address)),
+                    host.address + " is dead for long, yet a host: " + host.state);
+        }
+        ++happened_["quiet ends"];
+    }
+
+    void check_action(const Action& action) {
+        if (const auto* leave = std::get_if<LeaveGroup>(&action)) {
+            check_leave(*leave);
+        } else if (const auto* join = std::get_if<JoinGroup>(&action)) {
+            require(kernel().memberships().count({join->upstream, join->group}) == 0,
+                    "joined what is held: " + join->group.address().to_string());
+            ++happened_["joins"];
+        } else if (std::holds_alternative<ProbeHost>(action)) {
+            ++happened_["probes"];
+            probes_.push_back(world_.now);
+            if (probes_.size() > 100) {
+                require(world_.now - probes_.front() >= seconds(1), "over 100 probes in a second");
+                probes_.pop_front();
+            }
+        }
+    }
+
+    /// A group that is left has no host that lives, was known, and is inside a prefix.
+    void check_leave(const LeaveGroup& leave) {
+        ++happened_["leaves"];
+        const FakeKernel::Link* link = kernel().link(leave.upstream);
+        if (link == nullptr) {
+            return;
+        }
+        for (const UpstreamConfig& upstream : world_.config.upstreams) {
+            if (upstream.interface != link->name) {
+                continue;
+            }
+            for (const LanHost& host : hosts_) {
+                const bool behind = std::count(upstream.downstreams.begin(),
+                                               upstream.downstreams.end(), host.downstream) != 0;
+                require(!(SolicitedNodeGroup::of(host.address) == leave.group && behind &&
+                          present_.count(host.text) != 0 && kernel().lives(host.address) &&
+                          is_shared(upstream, host.address)),
+                        "left the group of " + host.text + ", which lives");
+            }
+        }
+    }
+
+    bool is_shared(const UpstreamConfig& upstream, const Ipv6Address& host) {
+        return upstream.prefixes.empty()
+                   ? kernel().on_link(upstream.interface, host)
+                   : std::any_of(upstream.prefixes.begin(), upstream.prefixes.end(),
+                                 [&](const Ipv6Prefix& each) { return each.contains(host); });
+    }
+
+    /// What holds at any time.
+    void check() {
+        const StateSnapshot state = world_.snapshot();
+        require(state.hosts.size() <= std::max(world_.config.max_hosts, host_count_),
+                "more hosts than max-hosts");
+        host_count_ = state.hosts.size();
+        std::set<std::string> now_present;
+        for (const StateSnapshot::Host& host : state.hosts) {
+            require(host.state == "own" || host.address == "2001:db8:1::ff" ||
+                        by_text_.count(host.address) != 0,
+                    host.address + " never was on the LAN");
+            now_present.insert(host.address);
+        }
+        for (const std::string& text : present_) {
+            const auto known = by_text_.find(text);
+            if (known == by_text_.end() || now_present.count(text) != 0) {
+                continue;
+            }
+            const LanHost& host = hosts_[known->second];
+            const bool configured =
+                std::any_of(state.downstreams.begin(), state.downstreams.end(),
+                            [&](const auto& each) { return each.name == host.downstream; });
+            require(!configured || !kernel().lives(host.address),
+                    text + " lives, yet was given up");
+        }
+        present_ = std::move(now_present);
+        check_groups(state);
+    }
+
+    /// The groups wanted are those of the hosts inside the prefixes, neither more nor fewer.
+    void check_groups(const StateSnapshot& state) {
+        for (const StateSnapshot::Upstream& upstream : state.upstreams) {
+            std::vector<Ipv6Prefix> prefixes;
+            for (const StateSnapshot::Prefix& each : upstream.prefixes) {
+                prefixes.push_back(prefix(each.prefix));
+            }
+            std::map<std::string, std::size_t> expected;
+            for (const StateSnapshot::Host& host : state.hosts) {
+                const Ipv6Address at = address(host.address);
+                if (std::count(upstream.downstreams.begin(), upstream.downstreams.end(),
+                               host.downstream) != 0 &&
+                    std::any_of(prefixes.begin(), prefixes.end(),
+                                [&](const Ipv6Prefix& each) { return each.contains(at); })) {
+                    ++expected[host.group];
+                }
+            }
+            std::map<std::string, std::size_t> wanted;
+            for (const StateSnapshot::Group& group : upstream.groups) {
+                wanted[group.group] = group.hosts;
+            }
+            require(wanted == expected, "wanted on " + upstream.interface.name + ": " +
+                                            std::to_string(wanted.size()) + " groups; of hosts: " +
+                                            std::to_string(expected.size()));
+        }
+    }
+
+    /// Wanted is held, by the kernel itself; and all who live and were heard are wanted.
+    void check_convergence() {
+        const StateSnapshot state = world_.snapshot();
+        std::set<FakeKernel::Membership> wanted;
+        for (const StateSnapshot::Upstream& upstream : state.upstreams) {
+            for (const StateSnapshot::Group& group : upstream.groups) {
+                wanted.insert({kernel().index(upstream.interface.name),
+                               *SolicitedNodeGroup::from_address(address(group.group))});
+                require(group.state == "held", group.group + " is " + group.state);
+            }
+        }
+        require(wanted == kernel().memberships(), "wanted is not what the kernel holds");
+        require(state.ready, "not ready");
+        for (const UpstreamConfig& upstream : world_.config.upstreams) {
+            for (const StateSnapshot::Host& host : state.hosts) {
+                if (std::count(upstream.downstreams.begin(), upstream.downstreams.end(),
+                               host.downstream) != 0) {
+                    const Ipv6Address at = address(host.address);
+                    require(!is_shared(upstream, at) || kernel().holds(upstream.interface, at),
+                            host.address + " is not served on " + upstream.interface);
+                }
+            }
+        }
+    }
+
+    void require(bool holds, const std::string& what) const {
+        if (!holds) {
+            throw Violation(what);
+        }
+    }
+
+    std::mt19937_64 random_;
+    std::vector<Config> configs_;
+    World world_;
+    std::vector<LanHost> hosts_;
+    std::map<std::string, std::size_t> by_text_;
+    std::set<std::string> present_;  ///< hosts at the last check
+    std::size_t host_count_ = 0;         ///< then
+    std::map<std::string, Ifindex> former_index_;
+    std::deque<TimePoint> probes_;
+    bool overrunning_ = false;
+    std::map<std::string, std::uint64_t> happened_;
+};
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+    const char* text = std::getenv(variable);
+    return text == nullptr ? otherwise : std::stoull(text);
+}
+
+TEST(Simulation, HoldsWhateverHappens) {
+    const std::uint64_t wanted = number_from("SOLICITD_SIMULATION_EVENTS", 1'000'000);
+    std::uint64_t seed = number_from("SOLICITD_SEED", std::random_device{}());
+    std::uint64_t events = 0;
+    std::map<std::string, std::uint64_t> happened;
+    while (events < wanted) {
+        SCOPED_TRACE("SOLICITD_SEED=" + std::to_string(seed));
+        Simulation simulation(seed++);
+        try {
+            for (int phase = 0; phase < 5; ++phase) {
+                simulation.run_phase();
+            }
+        } catch (const std::logic_error& stuck) {
+            FAIL() << stuck.what();
+        } catch (const Violation& violation) {
+            FAIL() << violation.what();
+        }
+        events += simulation.events();
+        for (const auto& [what, times] : simulation.happened()) {
+            happened[what] += times;
+        }
+    }
+    std::cout << events << " events;";
+    for (const auto& [what, times] : happened) {
+        std::cout << ' ' << what << ' ' << times << ';';
+        EXPECT_GT(times, 0U) << what;
+    }
+    std::cout << '\n';
+}
+
+}  // namespace
+}  // namespace solicitd::test
