@@ -45,11 +45,11 @@ struct Host : DueHook {
     HostState state = HostState::tentative;
     Evidence evidence = Evidence::neighbor;        ///< the latest
     NeighborState neighbor = NeighborState::none;  ///< what the kernel last said of it
-    bool in_dump = false;                          ///< seen in the dump of neighbors that is running
-    bool own = false;                              ///< the router's own address
-    bool asked = false;                            ///< a probe is out, unanswered
-    std::uint8_t failures = 0;                     ///< probes in a row that nobody answered
-    std::uint32_t upstreams = 0;                   ///< mask: where it is served
+    bool in_dump = false;         ///< seen in the dump of neighbors that is running
+    bool own = false;             ///< the router's own address
+    bool asked = false;           ///< a probe is out, unanswered
+    std::uint8_t failures = 0;    ///< probes in a row that nobody answered
+    std::uint32_t upstreams = 0;  ///< mask: where it is served
     TimePoint first_seen{};
     TimePoint last_seen{};
     TimePoint since{};      ///< in this state

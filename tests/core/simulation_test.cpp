@@ -15,7 +15,8 @@
 ///
 /// A phase is a storm - hosts that come, speak and die, links, prefixes, refused joins, overruns,
 /// restarts, suspends, reloads - and then quiet, in which all must come right. Repeat a failure
-/// with the seed that it prints: SOLICITD_SEED=... SOLICITD_SIMULATION_EVENTS=... core_simulation_test
+/// with the seed that it prints: SOLICITD_SEED=... SOLICITD_SIMULATION_EVENTS=...
+/// core_simulation_test
 namespace solicitd::test {
 namespace {
 
@@ -168,8 +169,7 @@ private:
     void say(const LanHost& host, Evidence evidence) {
         const FakeKernel::Link* lan = kernel().link(host.downstream);
         kernel().host_says(host.address, host.downstream, evidence);
-        const bool heard =
-            lan != nullptr && lan->running() && kernel().captured(host.downstream);
+        const bool heard = lan != nullptr && lan->running() && kernel().captured(host.downstream);
         world_.pump();
         if (heard && world_.engine->summary().hosts < world_.config.max_hosts) {
             require(world_.host(host.address).has_value(), host.text + " spoke, yet is no host");
@@ -444,9 +444,9 @@ private:
             for (const StateSnapshot::Group& group : upstream.groups) {
                 wanted[group.group] = group.hosts;
             }
-            require(wanted == expected, "wanted on " + upstream.interface.name + ": " +
-                                            std::to_string(wanted.size()) + " groups; of hosts: " +
-                                            std::to_string(expected.size()));
+            require(wanted == expected,
+                    "wanted on " + upstream.interface.name + ": " + std::to_string(wanted.size()) +
+                        " groups; of hosts: " + std::to_string(expected.size()));
         }
     }
 
@@ -487,7 +487,7 @@ private:
     std::vector<LanHost> hosts_;
     std::map<std::string, std::size_t> by_text_;
     std::set<std::string> present_;  ///< hosts at the last check
-    std::size_t host_count_ = 0;         ///< then
+    std::size_t host_count_ = 0;     ///< then
     std::map<std::string, Ifindex> former_index_;
     std::deque<TimePoint> probes_;
     bool overrunning_ = false;

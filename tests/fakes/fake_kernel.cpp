@@ -88,10 +88,9 @@ void FakeKernel::set_bridge(const std::string& name, Ifindex bridge) {
 void FakeKernel::add_address(const std::string& name, const Ipv6Address& address,
                              std::uint8_t length) {
     const Ifindex index = at(name).index;
-    const bool known =
-        std::any_of(addresses_.begin(), addresses_.end(), [&](const Address& each) {
-            return each.index == index && each.address == address;
-        });
+    const bool known = std::any_of(addresses_.begin(), addresses_.end(), [&](const Address& each) {
+        return each.index == index && each.address == address;
+    });
     if (!known) {
         addresses_.push_back({index, address, length});
     }
@@ -100,10 +99,9 @@ void FakeKernel::add_address(const std::string& name, const Ipv6Address& address
 
 void FakeKernel::remove_address(const std::string& name, const Ipv6Address& address) {
     const Ifindex index = at(name).index;
-    const auto gone =
-        std::remove_if(addresses_.begin(), addresses_.end(), [&](const Address& each) {
-            return each.index == index && each.address == address;
-        });
+    const auto gone = std::remove_if(
+        addresses_.begin(), addresses_.end(),
+        [&](const Address& each) { return each.index == index && each.address == address; });
     if (gone != addresses_.end()) {
         addresses_.erase(gone, addresses_.end());
         notify(AddressGone{index, address});
@@ -340,8 +338,8 @@ void FakeKernel::notify(Event event) {
 }
 
 void FakeKernel::notify(const Link& link) {
-    notify(LinkSeen{link.index, link.name, link.mac, link.mtu, link.running(),
-                    link.snooping_bridge, link.bridge});
+    notify(LinkSeen{link.index, link.name, link.mac, link.mtu, link.running(), link.snooping_bridge,
+                    link.bridge});
 }
 
 void FakeKernel::enter(const NeighborKey& key, NeighborState state) {

@@ -116,8 +116,7 @@ public:
     [[nodiscard]] bool holds(const std::string& upstream, const Ipv6Address& host) const;
     [[nodiscard]] bool captured(const std::string& name) const;
     [[nodiscard]] bool on_link(const std::string& upstream, const Ipv6Address& host) const;
-    [[nodiscard]] NeighborState neighbor(const std::string& name,
-                                         const Ipv6Address& address) const;
+    [[nodiscard]] NeighborState neighbor(const std::string& name, const Ipv6Address& address) const;
 
     /// Not read yet by the daemon.
     std::deque<Event> notifications;
