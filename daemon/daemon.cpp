@@ -75,7 +75,8 @@ int Daemon::run() {
     feed_watchdog();
     monitor_.resync();
     const int exit_code = loop_.run();
-    say(spdlog::level::info, fmt::format("stops: leaves {} groups", memberships_.memberships()));
+    say(spdlog::level::info,
+        fmt::format("stops: leaves {}", plural(memberships_.memberships(), "group")));
     return exit_code;
 }
 

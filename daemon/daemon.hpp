@@ -43,7 +43,7 @@ private:
     void perform(const StopCapture& action);
     void perform(const ProbeHost& action);
     void perform(const Resync& action);
-    void perform(const Notice& action);
+    void perform(const Notice& notice);
     /// Answers an action: the engine takes it at once, what follows is executed in turn.
     void answer(const Event& event);
 

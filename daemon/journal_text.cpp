@@ -6,11 +6,12 @@
 #include <cstring>
 
 namespace solicitd {
-namespace {
 
 std::string plural(std::size_t count, std::string_view noun) {
     return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
+
+namespace {
 
 /// What to do about a join that the kernel refuses, where that is known.
 std::string_view remedy(int error) {

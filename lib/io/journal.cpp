@@ -100,10 +100,10 @@ struct Journal::Impl {
 Journal::Journal(spdlog::level::level_enum level) {
     if (stderr_is_the_journal()) {
         const auto sink = std::make_shared<NativeSink>();
-        impl_.reset(new Impl{sink, spdlog::logger(kName, sink)});
+        impl_ = std::make_unique<Impl>(Impl{sink, spdlog::logger(kName, sink)});
     } else {
         const auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_st>();
-        impl_.reset(new Impl{nullptr, spdlog::logger(kName, sink)});
+        impl_ = std::make_unique<Impl>(Impl{nullptr, spdlog::logger(kName, sink)});
         impl_->logger.set_pattern("%Y-%m-%d %H:%M:%S.%e %^%-8l%$ %v");
     }
     set_level(level);

@@ -8,8 +8,11 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "io/event_loop.hpp"
 #include "io/fd.hpp"
 
 namespace solicitd::io {
@@ -22,6 +25,7 @@ struct Membership {
 
 struct Socket {
     Fd fd;  // none when nothing is held on it
+    std::string name;
     std::uint32_t memberships = 0;
     bool full = false;  // said ENOMEM, and nothing was left since
 };
@@ -35,9 +39,47 @@ int change_membership(const Fd& fd, int option, Ifindex index, SolicitedNodeGrou
     return setsockopt(fd.get(), IPPROTO_IPV6, option, &request, sizeof(request)) == 0 ? 0 : errno;
 }
 
+/// Names sockets and tells of them.
+class Register {
+public:
+    explicit Register(MulticastPool::Keeper keeper) : keeper_(std::move(keeper)) {}
+
+    std::string open(Ifindex index, int fd) {
+        std::string name = prefix_ + std::to_string(++last_) + '-' + std::to_string(index);
+        if (keeper_.opened) {
+            keeper_.opened(name, fd);
+        }
+        return name;
+    }
+    void close(const std::string& name) const {
+        if (keeper_.closed) {
+            keeper_.closed(name);
+        }
+    }
+
+private:
+    MulticastPool::Keeper keeper_;
+    // The moment tells this process from those before it, which may have had its PID.
+    std::string prefix_ =
+        "mld-" + std::to_string(EventLoop::now().time_since_epoch().count()) + '-';
+    std::uint64_t last_ = 0;
+};
+
 class Interface {
 public:
-    explicit Interface(Ifindex index) : index_(index) {}
+    Interface(Ifindex index, Register& sockets_register)
+        : index_(index), register_(sockets_register) {}
+
+    /// Closes the sockets for good.
+    void close() {
+        for (const Socket& socket : sockets_) {
+            if (socket.fd) {
+                register_.close(socket.name);
+            }
+        }
+        sockets_.clear();
+        memberships_.clear();
+    }
 
     int join(SolicitedNodeGroup group) {
         const auto place = find(group);
@@ -65,6 +107,7 @@ public:
         --socket.memberships;
         socket.full = false;
         if (socket.memberships == 0) {
+            register_.close(socket.name);
             socket = Socket{};
         }
     }
@@ -86,7 +129,7 @@ private:
     // kernel walks the interface's list, not the socket's - and slower to close, and would cost
     // more descriptors.
     int join_somewhere(SolicitedNodeGroup group, std::uint32_t& on) {
-        std::uint32_t free_slot = static_cast<std::uint32_t>(sockets_.size());
+        auto free_slot = static_cast<std::uint32_t>(sockets_.size());
         for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
             Socket& socket = sockets_[i];
             if (!socket.fd) {
@@ -101,7 +144,7 @@ private:
                 socket.full = true;
             }
         }
-        Socket fresh{Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)), 1, false};
+        Socket fresh{Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)), {}, 1, false};
         if (!fresh.fd) {
             return errno;
         }
@@ -109,6 +152,7 @@ private:
             error != 0) {
             return error;
         }
+        fresh.name = register_.open(index_, fresh.fd.get());
         if (free_slot == sockets_.size()) {
             sockets_.emplace_back();
         }
@@ -118,6 +162,7 @@ private:
     }
 
     Ifindex index_;
+    Register& register_;
     std::vector<Socket> sockets_;
     std::vector<Membership> memberships_;  // sorted by group: 8 bytes each
 };
@@ -125,6 +170,9 @@ private:
 }  // namespace
 
 struct MulticastPool::Impl {
+    explicit Impl(Keeper keeper) : sockets_register(std::move(keeper)) {}
+
+    Register sockets_register;
     std::map<Ifindex, Interface> interfaces;  // those on which something is held
 
     void erase_if_empty(std::map<Ifindex, Interface>::iterator interface) {
@@ -134,11 +182,12 @@ struct MulticastPool::Impl {
     }
 };
 
-MulticastPool::MulticastPool() : impl_(std::make_unique<Impl>()) {}
+MulticastPool::MulticastPool(Keeper keeper) : impl_(std::make_unique<Impl>(std::move(keeper))) {}
 MulticastPool::~MulticastPool() = default;
 
 int MulticastPool::join(Ifindex upstream, SolicitedNodeGroup group) {
-    const auto interface = impl_->interfaces.try_emplace(upstream, upstream).first;
+    const auto interface =
+        impl_->interfaces.try_emplace(upstream, upstream, impl_->sockets_register).first;
     const int error = interface->second.join(group);
     impl_->erase_if_empty(interface);
     return error;
@@ -153,7 +202,11 @@ void MulticastPool::leave(Ifindex upstream, SolicitedNodeGroup group) {
 }
 
 void MulticastPool::forget(Ifindex upstream) {
-    impl_->interfaces.erase(upstream);
+    const auto interface = impl_->interfaces.find(upstream);
+    if (interface != impl_->interfaces.end()) {
+        interface->second.close();
+        impl_->interfaces.erase(interface);
+    }
 }
 
 std::size_t MulticastPool::sockets() const {

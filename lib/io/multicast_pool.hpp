@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "core/events.hpp"
 
@@ -14,7 +16,16 @@ namespace solicitd::io {
 /// sockets, by the destructor too, leaves every group (kernel: ipv6_sock_mc_close).
 class MulticastPool {
 public:
-    MulticastPool();
+    /// Told of each socket while it exists, so that another process can keep it open, and its
+    /// memberships with it, when this one dies. Names are unique, between processes too.
+    struct Keeper {
+        std::function<void(const std::string& name, int fd)> opened;
+        std::function<void(const std::string& name)> closed;
+    };
+
+    MulticastPool() : MulticastPool(Keeper{}) {}
+    explicit MulticastPool(Keeper keeper);
+    /// Closes the sockets without telling the keeper: what it keeps is for the next process.
     ~MulticastPool();
     MulticastPool(const MulticastPool&) = delete;
     MulticastPool& operator=(const MulticastPool&) = delete;

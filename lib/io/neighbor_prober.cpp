@@ -40,7 +40,7 @@ struct NeighborProber::Impl {
     }
 
     /// The kernel has answered before the request's send returned, so this never waits.
-    int read_answer(std::uint32_t sequence, std::optional<NeighborState>& seen) {
+    int read_answer(std::uint32_t sequence, std::optional<NeighborState>& seen) const {
         for (;;) {
             alignas(nlmsghdr) std::array<std::byte, 4096> buffer;
             const ssize_t size =

@@ -134,7 +134,7 @@ struct NetlinkMonitor::Impl {
         round_wanted = false;
         round_whole = true;
         round_started = EventLoop::now();
-        dump.emplace();
+        dump = Dump{};
         request();
     }
 
@@ -264,7 +264,23 @@ struct NetlinkMonitor::Impl {
         }
     }
 
+    void ping() {
+        const NlMessage message(nlmsg_alloc());
+        ping_sequence = ++last_sequence;
+        if (message == nullptr ||
+            nlmsg_put(message.get(), NL_AUTO_PORT, *ping_sequence, NLMSG_NOOP, 0, NLM_F_ACK) ==
+                nullptr ||
+            nl_send_auto(socket.get(), message.get()) < 0) {
+            ++counters.errors;  // and no answer will come
+        }
+    }
+
     void read_message(const nlmsghdr& message) {
+        if (message.nlmsg_type == NLMSG_ERROR && message.nlmsg_pid == port &&
+            message.nlmsg_seq == ping_sequence) {
+            ping_sequence.reset();
+            return;
+        }
         const bool answer =
             dump && message.nlmsg_pid == port && message.nlmsg_seq == dump->sequence;
         if (answer && message.nlmsg_type == NLMSG_ERROR) {
@@ -309,6 +325,7 @@ struct NetlinkMonitor::Impl {
     std::vector<nlmsghdr> buffer;  // of one datagram, aligned for its headers
     Counters counters;
     std::uint32_t last_sequence = 0;
+    std::optional<std::uint32_t> ping_sequence;  // until it is answered
     std::optional<Dump> dump;
     // After an overrun the kernel drops events, without telling again, until the queue has been
     // empty once (NETLINK_S_CONGESTED). A round that began before would miss what they told.
@@ -326,6 +343,14 @@ NetlinkMonitor::~NetlinkMonitor() = default;
 
 void NetlinkMonitor::resync() {
     impl_->want_round();
+}
+
+void NetlinkMonitor::ping() {
+    impl_->ping();
+}
+
+bool NetlinkMonitor::answered() const {
+    return !impl_->ping_sequence;
 }
 
 const NetlinkMonitor::Counters& NetlinkMonitor::counters() const {

@@ -44,6 +44,11 @@ public:
     /// that one is over. May be called in the sink.
     void resync();
 
+    /// Asks the kernel for the least there is (NLMSG_NOOP), to see that the socket works.
+    void ping();
+    /// Whether the last ping() was answered; true before the first.
+    [[nodiscard]] bool answered() const;
+
     [[nodiscard]] const Counters& counters() const;
 
 private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdint>
+#include <cstdlib>
 #include <ctime>
 
 namespace solicitd::io {
@@ -47,6 +48,29 @@ void ServiceManager::status(const std::string& text) {
 
 void ServiceManager::feed_watchdog() {
     sd_notify(0, "WATCHDOG=1");
+}
+
+std::vector<ServiceManager::StoredFd> ServiceManager::take_stored_fds() {
+    char** names = nullptr;
+    // Out of the environment, so that no child takes them for its own.
+    const int count = sd_listen_fds_with_names(/*unset_environment=*/1, &names);
+    std::vector<StoredFd> stored;
+    for (int i = 0; i < count; ++i) {
+        stored.push_back({names[i], Fd(SD_LISTEN_FDS_START + i)});
+        std::free(names[i]);
+    }
+    std::free(names);
+    return stored;
+}
+
+void ServiceManager::store_fd(const std::string& name, int fd) {
+    // FDPOLL=0: a socket that reports an error still holds its memberships.
+    const std::string message = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name;
+    sd_pid_notify_with_fds(0, 0, message.c_str(), &fd, 1);
+}
+
+void ServiceManager::forget_fd(const std::string& name) {
+    sd_notify(0, ("FDSTOREREMOVE=1\nFDNAME=" + name).c_str());
 }
 
 }  // namespace solicitd::io

@@ -2,8 +2,10 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/time.hpp"
+#include "io/fd.hpp"
 
 namespace solicitd::io {
 
@@ -22,6 +24,17 @@ public:
     /// Sent only when the text differs from the last.
     void status(const std::string& text);
     void feed_watchdog();
+
+    /// The descriptors that an earlier process gave to the service manager's FD store (systemd
+    /// hands them to the next one). They leave the store only by forget_fd().
+    struct StoredFd {
+        std::string name;
+        Fd fd;
+    };
+    [[nodiscard]] std::vector<StoredFd> take_stored_fds();
+    /// Gives the store a duplicate under a name of its own: of printable ASCII, without ':'.
+    void store_fd(const std::string& name, int fd);
+    void forget_fd(const std::string& name);
 
 private:
     std::optional<Duration> watchdog_;

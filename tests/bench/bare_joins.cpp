@@ -1,22 +1,20 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <string>
-#include <string_view>
 #include <system_error>
 
 #include "bench/bench_hosts.hpp"
+#include "bench/tell_ready.hpp"
 
 /// The least that the daemon's start could be: COUNT joins, one setsockopt after another, as many
-/// on a socket as the kernel takes; then READY=1, and the end. Started and timed like the daemon.
+/// on a socket as the kernel takes; then READY=1. Started, timed and ended like the daemon.
 ///
 ///     bare_joins INTERFACE COUNT
 namespace {
@@ -53,24 +51,6 @@ void join(unsigned index, std::uint32_t count) {
     }
 }
 
-// By hand: sd_notify would bring libsystemd, and the time it takes to load.
-void tell_ready() {
-    const char* const path = std::getenv("NOTIFY_SOCKET");
-    if (path == nullptr) {
-        return;
-    }
-    sockaddr_un to{};
-    to.sun_family = AF_UNIX;
-    const std::string_view name(path);
-    std::copy_n(name.begin(), std::min(name.size(), sizeof to.sun_path - 1), to.sun_path);
-    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    constexpr std::string_view kReady = "READY=1";
-    if (sendto(fd, kReady.data(), kReady.size(), 0, reinterpret_cast<const sockaddr*>(&to),
-               sizeof to) < 0) {
-        fail("cannot write to " + std::string(name));
-    }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -84,8 +64,8 @@ int main(int argc, char** argv) {
             fail(argv[1]);
         }
         join(index, static_cast<std::uint32_t>(std::stoul(argv[2])));
-        tell_ready();
-        return 0;
+        bench::tell_ready();
+        return pause();
     } catch (const std::exception& error) {
         std::cerr << "bare_joins: " << error.what() << '\n';
         return 1;

@@ -467,7 +467,13 @@ std::optional<Event> World::execute(const Action& action) {
 
 void World::dump_if_due() {
     constexpr Duration between_dumps = std::chrono::milliseconds(1);
-    if (!next_dump_ && resync_pending && next_round_ <= now && !kernel.losing_notifications()) {
+    if (kernel.losing_notifications()) {
+        // As the monitor does: no DumpEnd for what may be incomplete, and another round.
+        resync_pending = resync_pending || next_dump_.has_value();
+        next_dump_.reset();
+        return;
+    }
+    if (!next_dump_ && resync_pending && next_round_ <= now) {
         resync_pending = false;
         next_dump_ = DumpKind::links;
         next_round_ = now;

@@ -1,0 +1,69 @@
+#include <linux/filter.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <iostream>
+
+#include "bench/packet_socket.hpp"
+#include "bench/tell_ready.hpp"
+#include "io/nd_filter.hpp"
+
+/// The least that receiving Neighbor Discovery costs: epoll_wait and recvmmsg, with the daemon's
+/// filter and batch, and nothing done with what came. Started, timed and ended like the daemon.
+///
+///     bare_receiver INTERFACE
+namespace {
+
+using namespace solicitd;
+
+constexpr std::size_t kBatch = 64;
+
+[[noreturn]] void receive(const std::string& interface) {
+    const io::Fd fd = bench::open_packet_socket(interface, htons(ETH_P_IPV6));
+    const sock_fprog& filter = io::nd_filter();
+    bench::checked(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
+                   "attach the filter");
+    packet_mreq request{};
+    request.mr_ifindex = bench::index_of(interface);
+    request.mr_type = PACKET_MR_ALLMULTI;
+    bench::checked(
+        setsockopt(fd.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request),
+        "receive all multicast");
+    const io::Fd epoll(bench::checked(epoll_create1(EPOLL_CLOEXEC), "make an epoll"));
+    epoll_event wanted{};
+    wanted.events = EPOLLIN;
+    bench::checked(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &wanted), "watch the socket");
+
+    static std::array<std::array<std::uint8_t, 1536>, kBatch> packets;
+    std::array<iovec, kBatch> vectors;
+    std::array<mmsghdr, kBatch> headers{};
+    for (std::size_t i = 0; i < kBatch; ++i) {
+        vectors[i] = {packets[i].data(), packets[i].size()};
+        headers[i].msg_hdr.msg_iov = &vectors[i];
+        headers[i].msg_hdr.msg_iovlen = 1;
+    }
+    bench::tell_ready();
+    for (;;) {
+        epoll_event event{};
+        epoll_wait(epoll.get(), &event, 1, -1);
+        bench::checked(recvmmsg(fd.get(), headers.data(), kBatch, MSG_DONTWAIT, nullptr),
+                       "receive");
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        if (argc != 2) {
+            std::cerr << "usage: bare_receiver INTERFACE\n";
+            return 2;
+        }
+        receive(argv[1]);
+    } catch (const std::exception& error) {
+        std::cerr << "bare_receiver: " << error.what() << '\n';
+        return 1;
+    }
+}

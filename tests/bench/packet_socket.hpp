@@ -1,0 +1,40 @@
+#pragma once
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include "io/fd.hpp"
+
+namespace solicitd::bench {
+
+inline int checked(int result, const std::string& what) {
+    return result >= 0 ? result
+                       : throw std::system_error(errno, std::generic_category(), "cannot " + what);
+}
+
+inline int index_of(const std::string& interface) {
+    const unsigned index = if_nametoindex(interface.c_str());
+    return index != 0 ? static_cast<int>(index) : checked(-1, "find " + interface);
+}
+
+/// A packet socket on an interface of the namespace that the caller is in. The kernel makes the
+/// Ethernet header. Protocol 0 (what comes in is not received) or in network byte order.
+inline io::Fd open_packet_socket(const std::string& interface, int protocol) {
+    io::Fd fd(checked(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "open a packet socket"));
+    sockaddr_ll here{};
+    here.sll_family = AF_PACKET;
+    here.sll_protocol = static_cast<std::uint16_t>(protocol);
+    here.sll_ifindex = index_of(interface);
+    checked(bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here),
+            "bind to " + interface);
+    return fd;
+}
+
+}  // namespace solicitd::bench
