@@ -49,6 +49,10 @@ Daemon::Daemon(const Options& options, const Settings& settings, io::Journal& jo
       lock_(settings.runtime_dir),
       started_(io::EventLoop::now()),
       engine_(settings.config, random_seed()),
+      keeper_(
+          loop_, settings.runtime_dir, settings.state_dir,
+          [this] { return engine_.saved_hosts(io::EventLoop::now()); },
+          [this](std::string text) { say(spdlog::level::warn, std::move(text)); }),
       monitor_(loop_, [this](const Event& event) { dispatch(event); }),
       engine_timer_(loop_.make_timer(kEngineAccuracy, [this] { tick(); })),
       status_timer_(loop_.make_timer(kStatusDelay, [this] { update_status(); })),
@@ -73,8 +77,12 @@ int Daemon::run() {
     say(spdlog::level::info, fmt::format("solicitd {} starts: {} ({})", SOLICITD_VERSION,
                                          described(settings_.config), settings_.source));
     feed_watchdog();
+    for (const SavedHost& host : keeper_.load()) {
+        dispatch(host);
+    }
     monitor_.resync();
     const int exit_code = loop_.run();
+    keeper_.flush();
     say(spdlog::level::info,
         fmt::format("stops: leaves {}", plural(memberships_.memberships(), "group")));
     return exit_code;
@@ -113,6 +121,7 @@ void Daemon::execute() {
     } else if (acted) {
         status_timer_.set(io::EventLoop::now() + kStatusDelay);
     }
+    keeper_.note(engine_.host_changes());
     const std::optional<TimePoint> next = engine_.next_deadline();
     if (next != armed_) {
         armed_ = next;

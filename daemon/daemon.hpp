@@ -9,6 +9,7 @@
 
 #include "core/actions.hpp"
 #include "core/engine.hpp"
+#include "host_keeper.hpp"
 #include "io/event_loop.hpp"
 #include "io/instance_lock.hpp"
 #include "io/journal.hpp"
@@ -64,6 +65,7 @@ private:
     io::EventLoop loop_;
     io::ServiceManager service_;
     Engine engine_;
+    HostKeeper keeper_;
     io::MulticastPool memberships_;
     io::NeighborProber prober_;
     io::NdCapture::Counters capture_counters_;

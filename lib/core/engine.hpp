@@ -63,6 +63,13 @@ public:
     /// All but what only the daemon knows (version, pid, adapters' counters, ...).
     [[nodiscard]] StateSnapshot snapshot(TimePoint now) const;
 
+    /// What a later run may begin with: all hosts but the router's own addresses.
+    [[nodiscard]] std::vector<SavedHost> saved_hosts(TimePoint now) const;
+    /// Grows whenever a host comes or goes, and so saved_hosts() by more than ages.
+    [[nodiscard]] std::uint64_t host_changes() const {
+        return counters_.hosts_added + counters_.hosts_gone;
+    }
+
 private:
     struct Turn {
         TimePoint now;

@@ -83,7 +83,10 @@ void Engine::on(const SavedHost& event, Turn turn) {
         if (downstreams_[id].link.name == event.downstream && downstreams_[id].upstreams != 0 &&
             event.address.is_global_unicast() &&
             hosts_.find({event.address, downstream}) == nullptr) {
-            admit(downstream, event.address, event.mac, Evidence::saved, turn);
+            Host* host = admit(downstream, event.address, event.mac, Evidence::saved, turn);
+            if (host != nullptr) {
+                host->last_seen -= event.silent;
+            }
         }
     }
 }

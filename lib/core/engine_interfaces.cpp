@@ -95,7 +95,7 @@ void Engine::on(const Reconfigured& event, Turn turn) {
             start_capture(downstream, turn);
         }
     }
-    hosts_.erase_if(
+    counters_.hosts_gone += hosts_.erase_if(
         [&](const Host& host) { return downstreams_[host.key.downstream].upstreams == 0; });
     hosts_.for_each([&](Host& host) {
         host.upstreams = 0;

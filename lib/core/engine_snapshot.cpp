@@ -88,4 +88,16 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
     return state;
 }
 
+std::vector<SavedHost> Engine::saved_hosts(TimePoint now) const {
+    std::vector<SavedHost> saved;
+    saved.reserve(hosts_.size());
+    hosts_.for_each([&](const Host& host) {
+        if (!host.own) {
+            saved.push_back({downstreams_[host.key.downstream].link.name, host.key.address,
+                             host.mac, seconds(now - host.last_seen)});
+        }
+    });
+    return saved;
+}
+
 }  // namespace solicitd

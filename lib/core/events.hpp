@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -99,6 +100,7 @@ struct SavedHost {
     std::string downstream;
     Ipv6Address address;
     MacAddress mac;
+    std::chrono::seconds silent{};  ///< when it was saved
 };
 
 /// Around each netlink dump. What a dump of links, addresses or routes lacks is gone; what a

@@ -45,9 +45,10 @@ public:
             visit(host);
         }
     }
-    /// Erases each host for which the predicate holds.
+    /// Erases each host for which the predicate holds; how many.
     template <typename Predicate>
-    void erase_if(Predicate predicate) {
+    std::size_t erase_if(Predicate predicate) {
+        const std::size_t before = hosts_.size();
         for (auto it = hosts_.begin(); it != hosts_.end();) {
             if (predicate(it->second)) {
                 queue_.remove(it->second);
@@ -56,6 +57,7 @@ public:
                 ++it;
             }
         }
+        return before - hosts_.size();
     }
 
 private:
