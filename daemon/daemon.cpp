@@ -14,6 +14,7 @@
 
 #include "dump_state.hpp"
 #include "io/atomic_file.hpp"
+#include "io/kernel_groups.hpp"
 #include "io/state_json.hpp"
 #include "journal_text.hpp"
 
@@ -53,6 +54,8 @@ Daemon::Daemon(const Options& options, const Settings& settings, io::Journal& jo
           loop_, settings.runtime_dir, settings.state_dir,
           [this] { return engine_.saved_hosts(io::EventLoop::now()); },
           [this](std::string text) { say(spdlog::level::warn, std::move(text)); }),
+      memberships_({[this](const std::string& name, int fd) { service_.store_fd(name, fd); },
+                    [this](const std::string& name) { service_.forget_fd(name); }}),
       monitor_(loop_, [this](const Event& event) { dispatch(event); }),
       engine_timer_(loop_.make_timer(kEngineAccuracy, [this] { tick(); })),
       status_timer_(loop_.make_timer(kStatusDelay, [this] { update_status(); })),
@@ -77,15 +80,38 @@ int Daemon::run() {
     say(spdlog::level::info, fmt::format("solicitd {} starts: {} ({})", SOLICITD_VERSION,
                                          described(settings_.config), settings_.source));
     feed_watchdog();
-    for (const SavedHost& host : keeper_.load()) {
-        dispatch(host);
-    }
+    take_over();
     monitor_.resync();
     const int exit_code = loop_.run();
     keeper_.flush();
     say(spdlog::level::info,
         fmt::format("stops: leaves {}", plural(memberships_.memberships(), "group")));
     return exit_code;
+}
+
+/// What an earlier process left: its hosts, and its sockets with the groups they hold.
+void Daemon::take_over() {
+    for (const SavedHost& host : keeper_.load()) {
+        dispatch(host);
+    }
+    inherited_ = service_.take_stored_fds();
+    if (inherited_.empty()) {
+        return;
+    }
+    try {
+        for (auto& [index, groups] : io::read_kernel_groups()) {
+            dispatch(GroupsInherited{index, groups});
+        }
+    } catch (const std::system_error& error) {
+        say(spdlog::level::warn, error.what());
+    }
+}
+
+/// Our own sockets hold all that is wanted: closing the others sends no Leave.
+void Daemon::release_inherited() {
+    for (const io::ServiceManager::StoredFd& stored : std::exchange(inherited_, {})) {
+        service_.forget_fd(stored.name);
+    }
 }
 
 void Daemon::dispatch(const Event& event) {
@@ -114,6 +140,7 @@ void Daemon::execute() {
 
     if (!ready_told_ && engine_.ready()) {
         ready_told_ = true;
+        release_inherited();
         update_status();
         service_.ready();
         say(spdlog::level::info, "ready: " + status_text(engine_.summary()));
@@ -174,6 +201,17 @@ void Daemon::perform(const ProbeHost& action) {
     answer(ProbeResult{action.index, action.address, prober_.probe(action.index, action.address)});
 }
 
+void Daemon::perform(const AuditGroups& action) {
+    try {
+        answer(GroupsHeld{action.upstream, io::read_kernel_groups()[action.upstream]});
+    } catch (const std::system_error& error) {
+        // /proc is not there for us: nothing can be compared, and nothing is lost by that.
+        if (!std::exchange(audit_refusal_told_, true)) {
+            say(spdlog::level::warn, fmt::format("no audit of the memberships: {}", error.what()));
+        }
+    }
+}
+
 void Daemon::perform(const Resync& /*action*/) {
     monitor_.resync();
 }
@@ -191,7 +229,11 @@ void Daemon::update_status() {
 
 void Daemon::feed_watchdog() {
     if (const auto interval = service_.watchdog_interval()) {
-        service_.feed_watchdog();
+        // This runs, so the loop does; an answer tells that the netlink socket does as well.
+        if (monitor_.answered()) {
+            service_.feed_watchdog();
+        }
+        monitor_.ping();
         watchdog_timer_.set(io::EventLoop::now() + *interval / 2);
     }
 }

@@ -43,6 +43,7 @@ private:
     void perform(const StartCapture& action);
     void perform(const StopCapture& action);
     void perform(const ProbeHost& action);
+    void perform(const AuditGroups& action);
     void perform(const Resync& action);
     void perform(const Notice& notice);
     /// Answers an action: the engine takes it at once, what follows is executed in turn.
@@ -52,6 +53,8 @@ private:
     void feed_watchdog();
     void reload();
     void stop();
+    void take_over();
+    void release_inherited();
     void write_state();
     [[nodiscard]] StateSnapshot snapshot() const;
     void say(spdlog::level::level_enum level, std::string text);
@@ -66,6 +69,8 @@ private:
     io::ServiceManager service_;
     Engine engine_;
     HostKeeper keeper_;
+    /// Of an earlier process: held until our own sockets hold the same, so that no group is left.
+    std::vector<io::ServiceManager::StoredFd> inherited_;
     io::MulticastPool memberships_;
     io::NeighborProber prober_;
     io::NdCapture::Counters capture_counters_;
@@ -74,6 +79,7 @@ private:
     Actions actions_;
     bool executing_ = false;
     bool ready_told_ = false;
+    bool audit_refusal_told_ = false;
 
     io::NetlinkMonitor monitor_;
     std::optional<TimePoint> armed_;

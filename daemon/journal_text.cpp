@@ -46,7 +46,9 @@ io::Record journal_record(const Notice& notice) {
     switch (notice.kind) {
         case NoticeKind::joined:
             say(info, "a730dca39fc948aba58c60b7006f9eaa",
-                fmt::format("joined {} on {} for {} ({})", group, interface, host, evidence));
+                host.empty()
+                    ? fmt::format("joined {} on {}", group, interface)
+                    : fmt::format("joined {} on {} for {} ({})", group, interface, host, evidence));
             break;
         case NoticeKind::joined_many:
             say(info, "3422c4deb5c240c4a3af1d5e4a1cdcd1",
@@ -54,8 +56,10 @@ io::Record journal_record(const Notice& notice) {
             break;
         case NoticeKind::left:
             say(info, "c164835c98a645ff9d493a5105b20c95",
-                fmt::format("left {} on {}: nobody is left of it, last was {}", group, interface,
-                            host));
+                host.empty()
+                    ? fmt::format("left {} on {}: none of its hosts was seen", group, interface)
+                    : fmt::format("left {} on {}: nobody is left of it, last was {}", group,
+                                  interface, host));
             break;
         case NoticeKind::left_many:
             say(info, "f852fce50b7346f4a10d295f25ccbfe2",
@@ -71,6 +75,23 @@ io::Record journal_record(const Notice& notice) {
         case NoticeKind::join_recovered:
             say(info, "cc5a3563d16a4c58a0e4e0e2e01e4506",
                 fmt::format("all groups that could not be joined on {} are joined now", interface));
+            break;
+        case NoticeKind::groups_lost:
+            say(warn, "ee0eaa1e49124a1985978c0a7207672f",
+                fmt::format("the kernel had lost {} on {} (IPv6 off for a moment, or another "
+                            "interface in its place): joined again",
+                            plural(notice.count, "group"), interface));
+            break;
+        case NoticeKind::groups_inherited:
+            say(info, "a1fe7da5582b4916bc074fd67197079b",
+                fmt::format("keeps {} on {} that an earlier run held for hosts it did not save",
+                            plural(notice.count, "group"), interface));
+            break;
+        case NoticeKind::interface_without_ipv6:
+            say(warn, "06ac29fb8ff747489d72ad8e6dbdb76c",
+                fmt::format("{} has no IPv6, because its MTU is below 1280: its groups are joined "
+                            "again when it has",
+                            interface));
             break;
         case NoticeKind::interface_waiting:
             say(warn, "2649aa4521fd472589a4279e4cc5d309",

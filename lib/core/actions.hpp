@@ -44,11 +44,16 @@ struct ProbeHost {
     Ipv6Address address;
 };
 
+/// Read what the kernel holds; answered by GroupsHeld.
+struct AuditGroups {
+    Ifindex upstream = 0;
+};
+
 /// Dump links, addresses, routes and neighbors afresh.
 struct Resync {};
 
 using Action = std::variant<JoinGroup, LeaveGroup, ForgetMemberships, StartCapture, StopCapture,
-                            ProbeHost, Resync, Notice>;
+                            ProbeHost, AuditGroups, Resync, Notice>;
 using Actions = std::vector<Action>;
 
 }  // namespace solicitd

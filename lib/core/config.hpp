@@ -44,6 +44,7 @@ struct Range {
 
 inline constexpr Range kHostTimeoutRange{1, 86'400, "seconds"};
 inline constexpr Range kLingerRange{0, 604'800, "seconds"};
+inline constexpr Range kAuditIntervalRange{0, 86'400, "seconds"};
 inline constexpr Range kMaxHostsRange{1, 1'000'000, "hosts"};
 inline constexpr std::size_t kMaxUpstreams = 32;  // a host keeps its upstreams in a 32-bit mask
 
@@ -54,6 +55,8 @@ struct Config {
     std::chrono::seconds host_timeout{300};  ///< silence after which a host is asked
     std::chrono::seconds linger{1800};       ///< how long a host that does not answer is kept
     std::size_t max_hosts = 4096;
+    /// Between two comparisons of what is held with the kernel; 0: only when there is a reason.
+    std::chrono::seconds audit_interval{60};
     CaptureMode capture = CaptureMode::automatic;
 
     friend bool operator==(const Config&, const Config&) = default;

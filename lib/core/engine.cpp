@@ -20,11 +20,19 @@ void Engine::tick(TimePoint now, Actions& actions) {
         wait_anew(now);
     }
     for (Upstream& upstream : upstreams_) {
-        upstream.plan.retry(now, actions);
+        upstream.plan.tick(now, actions);
         if (upstream.orphans_until && *upstream.orphans_until <= now) {
             upstream.orphans_until.reset();
             change_prefixes(upstream, turn,
                             [](OnLinkPrefixes& prefixes) { prefixes.drop_orphans(); });
+        }
+    }
+    if (audit_at_ && *audit_at_ <= now) {
+        audit_at_.reset();
+        for (const Upstream& upstream : upstreams_) {
+            if (upstream.plan.attached()) {
+                actions.emplace_back(AuditGroups{upstream.link.index});
+            }
         }
     }
     look_at_hosts(turn);
@@ -53,9 +61,10 @@ std::optional<TimePoint> Engine::next_deadline() const {
         }
     };
     for (const Upstream& upstream : upstreams_) {
-        consider(upstream.plan.next_retry());
+        consider(upstream.plan.next_deadline());
         consider(upstream.orphans_until);
     }
+    consider(audit_at_);
     if (const Host* host = hosts_.next()) {
         consider(std::max(host->due, budget_.available_at()));
     }
@@ -72,6 +81,32 @@ void Engine::on(const MembershipResult& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.upstream)) {
         upstream->plan.result(event.group, event.error, turn.now, turn.actions);
     }
+}
+
+void Engine::on(const GroupsInherited& event, Turn /*turn*/) {
+    inherited_.push_back(event);
+}
+
+void Engine::on(const GroupsHeld& event, Turn turn) {
+    ++counters_.audits;
+    if (Upstream* upstream = find_upstream(event.upstream)) {
+        upstream->plan.audit(event.groups, turn.actions);
+    }
+    if (config_.audit_interval > Duration::zero() && !audit_at_) {
+        audit_at_ = turn.now + config_.audit_interval;
+    }
+}
+
+void Engine::on(const GroupGone& event, Turn turn) {
+    const Upstream* upstream = find_upstream(event.index);
+    // It may be news of a leave before a join of ours: only the kernel knows what holds now.
+    if (upstream != nullptr && upstream->plan.holds(event.group)) {
+        audit_soon(turn.now);
+    }
+}
+
+void Engine::audit_soon(TimePoint now) {
+    audit_at_ = std::min(audit_at_.value_or(now + kAuditDelay), now + kAuditDelay);
 }
 
 void Engine::on(const DumpBegin& event, Turn /*turn*/) {

@@ -30,6 +30,8 @@ class Engine {
 public:
     /// After an interface is usable again: how long its former prefixes are believed to return.
     static constexpr Duration kOrphanedPrefix = std::chrono::seconds(60);
+    /// Link events come in bursts; an audit waits that long for the last one.
+    static constexpr Duration kAuditDelay = std::chrono::milliseconds(200);
 
     /// A tick that comes so much later than it was due tells that the machine was suspended.
     static constexpr Duration kOverslept = HostLife::kProbeAnswer;
@@ -88,6 +90,9 @@ private:
     void on(const DumpBegin& event, Turn turn);
     void on(const DumpEnd& event, Turn turn);
     void on(const MembershipResult& event, Turn turn);
+    void on(const GroupsInherited& event, Turn turn);
+    void on(const GroupsHeld& event, Turn turn);
+    void on(const GroupGone& event, Turn turn);
     void on(const ProbeResult& event, Turn turn);
     void on(const SavedHost& event, Turn turn);
     void on(const Reconfigured& event, Turn turn);
@@ -126,6 +131,8 @@ private:
     void end_dump_of_links(Turn turn);
     void sweep_own_addresses(Turn turn);
     void end_first_round(Turn turn);
+    void claim_inherited(Upstream& upstream, Turn turn);
+    void audit_soon(TimePoint now);
 
     Config config_;
     HostLife life_;
@@ -139,12 +146,15 @@ private:
     bool dumping_links_ = false;
     bool dumping_neighbors_ = false;
     bool full_told_ = false;
+    std::vector<GroupsInherited> inherited_;  ///< until the first round of dumps is through
+    std::optional<TimePoint> audit_at_;
 
     struct Counters {
         std::uint64_t evidence = 0;  ///< sniffed ND that was looked at
         std::uint64_t own_mac = 0;   ///< sniffed ND of our own MAC
         std::uint64_t joins = 0;     ///< that the kernel took
         std::uint64_t join_failures = 0;
+        std::uint64_t audits = 0;
         std::uint64_t probes = 0;
         std::uint64_t probe_errors = 0;
         std::uint64_t hosts_added = 0;

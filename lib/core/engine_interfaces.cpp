@@ -27,6 +27,10 @@ void Engine::on(const LinkGone& event, Turn turn) {
 
 void Engine::on(const AddressSeen& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.index)) {
+        const SolicitedNodeGroup own = SolicitedNodeGroup::of(event.address);
+        if (!synced_) {
+            upstream->own_groups.push_back(own);
+        }
         change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
             prefixes.add_address(event.address, event.prefix_length);
         });
@@ -37,6 +41,7 @@ void Engine::on(const AddressSeen& event, Turn turn) {
 
 void Engine::on(const AddressGone& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.index)) {
+        audit_soon(turn.now);  // IPv6 may have been switched off: no link event tells that
         change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
             prefixes.remove_address(event.address, upstream->link.carries_ipv6());
         });
@@ -185,9 +190,39 @@ void Engine::sweep_own_addresses(Turn turn) {
 
 void Engine::end_first_round(Turn turn) {
     for (Upstream& upstream : upstreams_) {
+        claim_inherited(upstream, turn);
         if (upstream.link.has_ipv6()) {
             upstream.plan.attach(upstream.link.index, turn.actions);
         }
+    }
+    inherited_ = {};
+    audit_soon(turn.now);
+}
+
+/// Groups that an earlier process held and whose hosts nobody remembers (it died between two
+/// writes): kept for the linger, in which their hosts have time to be seen.
+void Engine::claim_inherited(Upstream& upstream, Turn turn) {
+    const std::vector<SolicitedNodeGroup> own = std::exchange(upstream.own_groups, {});
+    std::size_t claimed = 0;
+    for (const GroupsInherited& inherited : inherited_) {
+        if (!upstream.link.exists() || inherited.upstream != upstream.link.index ||
+            config_.linger == Duration::zero()) {
+            continue;
+        }
+        for (const SolicitedNodeGroup group : inherited.groups) {
+            if (std::find(own.begin(), own.end(), group) == own.end() &&
+                !upstream.plan.wants(group)) {
+                upstream.plan.claim(group, turn.now + config_.linger, turn.actions);
+                ++claimed;
+            }
+        }
+    }
+    if (claimed > 0) {
+        Notice notice;
+        notice.kind = NoticeKind::groups_inherited;
+        notice.interface = upstream.link.name;
+        notice.count = claimed;
+        turn.actions.emplace_back(std::move(notice));
     }
 }
 
@@ -234,7 +269,17 @@ void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
     if (link.state() != before.state()) {
         tell_state(link, turn);
     }
+    if (synced_ &&
+        (link.mtu != before.mtu || link.mac != before.mac || link.running != before.running)) {
+        audit_soon(turn.now);
+    }
     if (!link.has_ipv6()) {
+        if (upstream.plan.attached()) {
+            Notice off;
+            off.kind = NoticeKind::interface_without_ipv6;
+            off.interface = link.name;
+            turn.actions.emplace_back(std::move(off));
+        }
         upstream.plan.detach(turn.actions);
     } else if (synced_ && !upstream.plan.attached()) {
         upstream.plan.attach(link.index, turn.actions);

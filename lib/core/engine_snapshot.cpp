@@ -32,7 +32,7 @@ StateSnapshot::Upstream describe(const Upstream& upstream) {
     }
     upstream.plan.for_each([&](SolicitedNodeGroup group, const MembershipPlan::Membership& each) {
         described.groups.push_back({group.address().to_string(), std::string(to_string(each.state)),
-                                    each.hosts, each.error});
+                                    each.hosts, each.error, each.claimed()});
     });
     std::sort(described.groups.begin(), described.groups.end(),
               [](const auto& a, const auto& b) { return a.group < b.group; });
@@ -77,6 +77,7 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
     state.counters = {
         {"evidence.sniffed", counters_.evidence},
         {"evidence.own-mac", counters_.own_mac},
+        {"groups.audits", counters_.audits},
         {"groups.joins", counters_.joins},
         {"groups.join-failures", counters_.join_failures},
         {"hosts.added", counters_.hosts_added},

@@ -120,6 +120,23 @@ struct MembershipResult {
     int error = 0;  ///< errno, 0 when the kernel holds the membership now
 };
 
+/// Groups that an earlier process still holds on the interface, through sockets that the service
+/// manager kept. Told before the first dump.
+struct GroupsInherited {
+    Ifindex upstream = 0;
+    std::vector<SolicitedNodeGroup> groups;
+};
+/// Answers AuditGroups: what the kernel holds on the interface, whoever asked for it. Sorted.
+struct GroupsHeld {
+    Ifindex upstream = 0;
+    std::vector<SolicitedNodeGroup> groups;
+};
+/// RTM_DELMULTICAST (Linux 6.14 and later): nobody holds the group any more.
+struct GroupGone {
+    Ifindex index = 0;
+    SolicitedNodeGroup group;
+};
+
 /// What became of a ProbeHost: whether the kernel took the request, not whether the host answered.
 struct ProbeResult {
     Ifindex index = 0;
@@ -132,8 +149,9 @@ struct Reconfigured {
     Config config;
 };
 
-using Event = std::variant<HostSeen, NeighborSeen, NeighborGone, LinkSeen, LinkGone, AddressSeen,
-                           AddressGone, RouteSeen, RouteGone, DumpBegin, DumpEnd, MembershipResult,
-                           ProbeResult, SavedHost, Reconfigured>;
+using Event =
+    std::variant<HostSeen, NeighborSeen, NeighborGone, LinkSeen, LinkGone, AddressSeen, AddressGone,
+                 RouteSeen, RouteGone, DumpBegin, DumpEnd, MembershipResult, GroupsInherited,
+                 GroupsHeld, GroupGone, ProbeResult, SavedHost, Reconfigured>;
 
 }  // namespace solicitd

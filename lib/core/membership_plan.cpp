@@ -35,16 +35,26 @@ void MembershipPlan::add_host(const Cause& cause, Actions& actions) {
 void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(host);
     const auto it = groups_.find(group.low24);
-    if (it == groups_.end() || --it->second.hosts > 0) {
+    if (it == groups_.end() || --it->second.hosts > 0 || it->second.claimed()) {
         return;
     }
     const bool was_held = it->second.state == State::held;
     leave(it, actions);
     if (was_held) {
-        Notice left = notice(NoticeKind::left);
-        left.group = group;
-        left.host = host;
-        actions.emplace_back(std::move(left));
+        actions.emplace_back(left_notice(group, host));
+    }
+}
+
+void MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Actions& actions) {
+    const auto [it, is_new] = groups_.try_emplace(group.low24);
+    if (!is_new) {
+        return;
+    }
+    it->second.claimed_until = until;
+    first_claim_end_ = std::min(first_claim_end_.value_or(until), until);
+    ++tally(State::waiting);
+    if (attached() && !replanning_) {
+        join(group, it->second, actions);
     }
 }
 
@@ -77,16 +87,22 @@ void MembershipPlan::begin_replan() {
 
 void MembershipPlan::end_replan(Actions& actions) {
     replanning_ = false;
+    sweep(actions);
+    if (attached()) {
+        join_waiting(actions);
+    }
+}
+
+/// Leaves what nobody wants, and tells of it: one by one, or in one line when it is much.
+void MembershipPlan::sweep(Actions& actions) {
     std::vector<Notice> told;
     for (auto it = groups_.begin(); it != groups_.end();) {
-        if (it->second.hosts > 0) {
+        if (it->second.hosts > 0 || it->second.claimed()) {
             ++it;
             continue;
         }
         if (it->second.state == State::held) {
-            told.push_back(notice(NoticeKind::left));
-            told.back().group = SolicitedNodeGroup{it->first};
-            told.back().host = it->second.cause.host;
+            told.push_back(left_notice(SolicitedNodeGroup{it->first}, it->second.cause.host));
         }
         it = leave(it, actions);
     }
@@ -96,9 +112,6 @@ void MembershipPlan::end_replan(Actions& actions) {
         told = {std::move(many)};
     }
     std::move(told.begin(), told.end(), std::back_inserter(actions));
-    if (attached()) {
-        join_waiting(actions);
-    }
 }
 
 void MembershipPlan::result(SolicitedNodeGroup group, int error, TimePoint now, Actions& actions) {
@@ -129,17 +142,72 @@ void MembershipPlan::result(SolicitedNodeGroup group, int error, TimePoint now, 
     } else {
         Notice joined = notice(NoticeKind::joined);
         joined.group = group;
-        joined.host = membership.cause.host;
-        joined.evidence = membership.cause.evidence;
+        if (membership.hosts > 0) {
+            joined.host = membership.cause.host;
+            joined.evidence = membership.cause.evidence;
+        }
         actions.emplace_back(std::move(joined));
     }
     settle_failure(actions);
 }
 
-void MembershipPlan::retry(TimePoint now, Actions& actions) {
-    if (!retry_at_ || *retry_at_ > now) {
-        return;
+void MembershipPlan::audit(const std::vector<SolicitedNodeGroup>& in_kernel, Actions& actions) {
+    std::size_t lost = 0;
+    for (auto& [low24, membership] : groups_) {
+        const SolicitedNodeGroup group{low24};
+        if (membership.state == State::held &&
+            !std::binary_search(in_kernel.begin(), in_kernel.end(), group)) {
+            ++lost;
+            actions.emplace_back(LeaveGroup{index_, group});
+            enter(membership, State::waiting);
+        }
     }
+    if (lost > 0) {
+        Notice told = notice(NoticeKind::groups_lost);
+        told.count = lost;
+        actions.emplace_back(std::move(told));
+        join_waiting(actions);
+    }
+}
+
+bool MembershipPlan::holds(SolicitedNodeGroup group) const {
+    const auto it = groups_.find(group.low24);
+    return it != groups_.end() && it->second.state == State::held;
+}
+
+std::optional<TimePoint> MembershipPlan::next_deadline() const {
+    if (retry_at_ && first_claim_end_) {
+        return std::min(*retry_at_, *first_claim_end_);
+    }
+    return retry_at_ ? retry_at_ : first_claim_end_;
+}
+
+void MembershipPlan::tick(TimePoint now, Actions& actions) {
+    if (retry_at_ && *retry_at_ <= now) {
+        retry(actions);
+    }
+    if (first_claim_end_ && *first_claim_end_ <= now) {
+        end_claims(now, actions);
+    }
+}
+
+void MembershipPlan::end_claims(TimePoint now, Actions& actions) {
+    first_claim_end_.reset();
+    for (auto& [low24, membership] : groups_) {
+        if (!membership.claimed()) {
+            continue;
+        }
+        if (membership.claimed_until <= now) {
+            membership.claimed_until = TimePoint::min();
+        } else {
+            first_claim_end_ = std::min(first_claim_end_.value_or(membership.claimed_until),
+                                        membership.claimed_until);
+        }
+    }
+    sweep(actions);
+}
+
+void MembershipPlan::retry(Actions& actions) {
     retry_at_.reset();
     for (auto& [low24, membership] : groups_) {
         if (membership.state == State::failed) {
@@ -208,6 +276,15 @@ void MembershipPlan::settle_failure(Actions& actions) {
     if (std::exchange(failure_told_, false) && held() > 0) {
         actions.emplace_back(notice(NoticeKind::join_recovered));
     }
+}
+
+Notice MembershipPlan::left_notice(SolicitedNodeGroup group, const Ipv6Address& last) const {
+    Notice left = notice(NoticeKind::left);
+    left.group = group;
+    if (!last.is_unspecified()) {
+        left.host = last;
+    }
+    return left;
 }
 
 Notice MembershipPlan::notice(NoticeKind kind) const {

@@ -22,10 +22,11 @@ struct Cause {
 
 /// The groups wanted on one upstream, and how far the kernel has got with them.
 ///
-/// Hosts go in, memberships come out: a group is wanted as long as it has a host. What is wanted
-/// outlives the interface; what is held does not. Failed joins are tried again, all of the
-/// upstream's together, after 1 s, 2 s, 4 s, ... 60 s: what makes a join fail is a matter of the
-/// interface or the system, never of the group.
+/// Hosts go in, memberships come out: a group is wanted as long as it has a host, or a claim that
+/// is known without its hosts and ends by itself. What is wanted outlives the interface; what is
+/// held does not. Failed joins are tried again, all of the upstream's together, after 1 s, 2 s, 4
+/// s, ... 60 s: what makes a join fail is a matter of the interface or the system, never of the
+/// group.
 class MembershipPlan {
 public:
     enum class State : std::uint8_t {
@@ -40,6 +41,9 @@ public:
         std::uint32_t hosts = 0;
         int error = 0;  ///< errno of the last join, when failed
         Cause cause;
+        TimePoint claimed_until = TimePoint::min();
+
+        [[nodiscard]] bool claimed() const { return claimed_until != TimePoint::min(); }
     };
 
     static constexpr Duration kFirstRetry = std::chrono::seconds(1);
@@ -51,6 +55,12 @@ public:
 
     void add_host(const Cause& cause, Actions& actions);
     void remove_host(const Ipv6Address& host, Actions& actions);
+
+    /// Wants the group until then, if nobody else does by now.
+    void claim(SolicitedNodeGroup group, TimePoint until, Actions& actions);
+    [[nodiscard]] bool wants(SolicitedNodeGroup group) const {
+        return groups_.count(group.low24) != 0;
+    }
 
     /// The interface can hold memberships from now on: everything wanted is joined.
     void attach(Ifindex index, Actions& actions);
@@ -65,9 +75,14 @@ public:
 
     void result(SolicitedNodeGroup group, int error, TimePoint now, Actions& actions);
 
-    /// When failed joins want to be tried again.
-    [[nodiscard]] std::optional<TimePoint> next_retry() const { return retry_at_; }
-    void retry(TimePoint now, Actions& actions);
+    /// What the kernel holds, sorted. What should be among it is joined again: leaving first
+    /// frees the socket's entry, and tells nobody since the kernel holds nothing.
+    void audit(const std::vector<SolicitedNodeGroup>& in_kernel, Actions& actions);
+    [[nodiscard]] bool holds(SolicitedNodeGroup group) const;
+
+    /// When failed joins want to be tried again, or a claim ends.
+    [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+    void tick(TimePoint now, Actions& actions);
 
     [[nodiscard]] std::size_t wanted() const { return groups_.size(); }
     [[nodiscard]] std::size_t held() const { return count(State::held); }
@@ -91,9 +106,13 @@ private:
     void enter(Membership& membership, State state);
     void join(SolicitedNodeGroup group, Membership& membership, Actions& actions);
     void join_waiting(Actions& actions);
+    void sweep(Actions& actions);
     Groups::iterator leave(Groups::iterator it, Actions& actions);
     void close_burst_entry(Membership& membership, bool joined, Actions& actions);
     void settle_failure(Actions& actions);
+    void retry(Actions& actions);
+    void end_claims(TimePoint now, Actions& actions);
+    [[nodiscard]] Notice left_notice(SolicitedNodeGroup group, const Ipv6Address& last) const;
     [[nodiscard]] Notice notice(NoticeKind kind) const;
 
     std::string interface_;
@@ -108,6 +127,7 @@ private:
     bool failure_told_ = false;
     std::optional<TimePoint> retry_at_;
     Duration retry_after_ = kFirstRetry;
+    std::optional<TimePoint> first_claim_end_;
 };
 
 [[nodiscard]] std::string_view to_string(MembershipPlan::State state);

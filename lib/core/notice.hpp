@@ -17,18 +17,21 @@ enum class NoticeKind : std::uint8_t {
     left_many,          ///< interface, count: a prefix or an interface that is no longer wanted
     join_failed,        ///< interface, group, error; said once until it works again
     join_recovered,     ///< interface
+    groups_lost,        ///< interface, count: the kernel holds them no more; joined again
+    groups_inherited,   ///< interface, count: held by an earlier process, of no known host
     interface_waiting,  ///< interface is absent
     interface_usable,   ///< interface
     interface_down,     ///< interface exists, but passes no packets
     interface_lost,     ///< interface was deleted or renamed
-    bridge_port,        ///< interface is a port of a bridge: its ND is seen on the bridge
-    prefix_added,       ///< interface, prefix
-    prefix_removed,     ///< interface, prefix
-    no_prefix,          ///< interface has no on-link prefix yet: nothing can be joined
-    host_confirmed,     ///< interface, host, evidence
-    host_silent,        ///< interface, host: does not answer, lingers
-    host_gone,          ///< interface, host
-    hosts_full,         ///< interface, host, count = max-hosts; said once until there is room
+    interface_without_ipv6,  ///< interface's MTU is below 1280: memberships on it are lost
+    bridge_port,             ///< interface is a port of a bridge: its ND is seen on the bridge
+    prefix_added,            ///< interface, prefix
+    prefix_removed,          ///< interface, prefix
+    no_prefix,               ///< interface has no on-link prefix yet: nothing can be joined
+    host_confirmed,          ///< interface, host, evidence
+    host_silent,             ///< interface, host: does not answer, lingers
+    host_gone,               ///< interface, host
+    hosts_full,              ///< interface, host, count = max-hosts; said once until there is room
 };
 
 /// Something that a person may want to read. The daemon words it; the core decides when, so that

@@ -31,7 +31,8 @@ struct StateSnapshot {
         std::string group;
         std::string state;  ///< "waiting", "joining", "held" or "failed"
         std::size_t hosts = 0;
-        int error = 0;  ///< errno of the last join, when failed
+        int error = 0;         ///< errno of the last join, when failed
+        bool claimed = false;  ///< kept for a while without a known host
     };
     struct Upstream {
         Interface interface;

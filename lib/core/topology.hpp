@@ -48,6 +48,8 @@ struct Upstream {
     Interface link;
     OnLinkPrefixes prefixes;
     MembershipPlan plan;
+    /// Of its own addresses, link-local ones included: the kernel joins them by itself.
+    std::vector<SolicitedNodeGroup> own_groups;
     bool no_prefix_told = false;
     /// When prefixes that were lost with the interface are given up.
     std::optional<TimePoint> orphans_until;

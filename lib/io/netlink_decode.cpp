@@ -81,6 +81,9 @@ constexpr auto kAddressPolicy = policy<IFA_FLAGS>({
     {IFA_LOCAL, kAddress},
     {IFA_FLAGS, kU32},
 });
+constexpr auto kMulticastPolicy = policy<IFA_MULTICAST>({
+    {IFA_MULTICAST, kAddress},
+});
 constexpr auto kRoutePolicy = policy<RTA_ENCAP>({
     {RTA_DST, kAddress},
     {RTA_OIF, kU32},
@@ -267,6 +270,20 @@ NeighborState neighbor_state(unsigned nud) {
     }
 }
 
+std::optional<Event> decode_lost_group(const nlmsghdr& message) {
+    const auto* header = header_of<ifaddrmsg>(message);
+    if (header == nullptr || header->ifa_family != AF_INET6) {
+        return std::nullopt;
+    }
+    Attributes<IFA_MULTICAST> attributes;
+    if (!attributes.parse(message, sizeof(ifaddrmsg), kMulticastPolicy) ||
+        attributes[IFA_MULTICAST] == nullptr) {
+        return std::nullopt;
+    }
+    const auto group = SolicitedNodeGroup::from_address(ipv6_of(attributes[IFA_MULTICAST]));
+    return group ? std::optional<Event>(GroupGone{header->ifa_index, *group}) : std::nullopt;
+}
+
 std::optional<Event> decode_neighbor(const nlmsghdr& message) {
     const auto* header = header_of<ndmsg>(message);
     if (header == nullptr || header->ndm_family != AF_INET6 || header->ndm_ifindex <= 0 ||
@@ -299,6 +316,7 @@ std::optional<Event> decode_netlink(const nlmsghdr& message) {
         case RTM_DELROUTE: return decode_route(message);
         case RTM_NEWNEIGH:
         case RTM_DELNEIGH: return decode_neighbor(message);
+        case kDelMulticast: return decode_lost_group(message);
         default: return std::nullopt;
     }
 }

@@ -56,10 +56,11 @@ void refuse_other_families(int fd) {
     constexpr unsigned kFamily = NLMSG_HDRLEN;  // the first byte of ifinfomsg and ndmsg
     std::array program{
         load(BPF_H, kType),
-        jump_if_equal(type_in_bpf(RTM_NEWNEIGH), 3, 0),
-        jump_if_equal(type_in_bpf(RTM_DELNEIGH), 2, 0),
-        jump_if_equal(type_in_bpf(RTM_NEWLINK), 3, 0),
-        jump_if_equal(type_in_bpf(RTM_DELLINK), 2, 5),
+        jump_if_equal(type_in_bpf(RTM_NEWNEIGH), 4, 0),
+        jump_if_equal(type_in_bpf(RTM_DELNEIGH), 3, 0),
+        jump_if_equal(type_in_bpf(RTM_NEWLINK), 4, 0),
+        jump_if_equal(type_in_bpf(RTM_DELLINK), 3, 0),
+        jump_if_equal(type_in_bpf(kNewMulticast), 4, 5),  // our own joins, mostly
         load(BPF_B, kFamily),
         jump_if_equal(AF_INET6, 3, 2),
         load(BPF_B, kFamily),
@@ -94,6 +95,8 @@ NlSocket subscribe(int receive_buffer) {
     check_netlink(nl_socket_add_memberships(socket.get(), RTNLGRP_LINK, RTNLGRP_NEIGH,
                                             RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, 0),
                   "subscribe to links, neighbors, addresses and routes");
+    // Only newer kernels have this group; without it the periodic audit finds what is lost.
+    (void)nl_socket_add_membership(socket.get(), kMcaddrGroup);
     return socket;
 }
 

@@ -82,6 +82,7 @@ static void to_json(Json& json, const StateSnapshot::Group& group) {
     json = {{"group", group.group},
             {"state", group.state},
             {"hosts", group.hosts},
+            {"claimed", group.claimed},
             {"errno", group.error}};
 }
 
@@ -89,6 +90,7 @@ static void from_json(const Json& json, StateSnapshot::Group& group) {
     json.at("group").get_to(group.group);
     json.at("state").get_to(group.state);
     group.hosts = number<std::size_t>(json, "hosts");
+    group.claimed = json.value("claimed", false);
     group.error = number<int>(json, "errno");
 }
 

@@ -305,6 +305,16 @@ bool FakeKernel::holds(const std::string& upstream, const Ipv6Address& host) con
     return held_.count({index(upstream), SolicitedNodeGroup::of(host)}) != 0;
 }
 
+std::vector<SolicitedNodeGroup> FakeKernel::groups_held(Ifindex upstream) const {
+    std::vector<SolicitedNodeGroup> groups;
+    for (const Membership& membership : held_) {
+        if (membership.upstream == upstream) {
+            groups.push_back(membership.group);
+        }
+    }
+    return groups;
+}
+
 bool FakeKernel::captured(const std::string& name) const {
     return captured_.count(index(name)) != 0;
 }
@@ -450,6 +460,9 @@ std::optional<Event> World::execute(const Action& action) {
     if (const auto* probe = std::get_if<ProbeHost>(&action)) {
         return ProbeResult{probe->index, probe->address,
                            kernel.probe(probe->index, probe->address)};
+    }
+    if (const auto* audit = std::get_if<AuditGroups>(&action)) {
+        return GroupsHeld{audit->upstream, kernel.groups_held(audit->upstream)};
     }
     if (const auto* leave = std::get_if<LeaveGroup>(&action)) {
         kernel.leave({leave->upstream, leave->group});

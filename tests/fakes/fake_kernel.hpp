@@ -114,6 +114,8 @@ public:
     /// What the kernel itself holds, whoever believes what.
     [[nodiscard]] const std::set<Membership>& memberships() const { return held_; }
     [[nodiscard]] bool holds(const std::string& upstream, const Ipv6Address& host) const;
+    /// Sorted.
+    [[nodiscard]] std::vector<SolicitedNodeGroup> groups_held(Ifindex upstream) const;
     [[nodiscard]] bool captured(const std::string& name) const;
     [[nodiscard]] bool on_link(const std::string& upstream, const Ipv6Address& host) const;
     [[nodiscard]] NeighborState neighbor(const std::string& name, const Ipv6Address& address) const;
