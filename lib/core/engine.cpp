@@ -121,6 +121,7 @@ void Engine::on(const DumpBegin& event, Turn /*turn*/) {
             }
             break;
         case DumpKind::addresses:
+            addresses_dumped_ = false;
             for (Upstream& upstream : upstreams_) {
                 upstream.prefixes.begin_dump(OnLinkPrefixes::Origin::address);
             }
@@ -143,20 +144,24 @@ void Engine::on(const DumpBegin& event, Turn /*turn*/) {
 }
 
 void Engine::on(const DumpEnd& event, Turn turn) {
-    const auto sweep_prefixes = [&](OnLinkPrefixes::Origin origin) {
-        for (Upstream& upstream : upstreams_) {
-            change_prefixes(upstream, turn, [&](OnLinkPrefixes& prefixes) {
-                prefixes.end_dump(origin, upstream.link.carries_ipv6());
-            });
-        }
-    };
     switch (event.kind) {
         case DumpKind::links: end_dump_of_links(turn); break;
         case DumpKind::addresses:
-            sweep_prefixes(OnLinkPrefixes::Origin::address);
+            addresses_dumped_ = true;
             sweep_own_addresses(turn);
             break;
-        case DumpKind::routes: sweep_prefixes(OnLinkPrefixes::Origin::route); break;
+        case DumpKind::routes:
+            // Both at once: a prefix may have changed from the one to the other.
+            for (Upstream& upstream : upstreams_) {
+                change_prefixes(upstream, turn, [&](OnLinkPrefixes& prefixes) {
+                    const bool up = upstream.link.carries_ipv6();
+                    prefixes.end_dump(OnLinkPrefixes::Origin::route, up);
+                    if (addresses_dumped_) {
+                        prefixes.end_dump(OnLinkPrefixes::Origin::address, up);
+                    }
+                });
+            }
+            break;
         case DumpKind::neighbors:
             dumping_neighbors_ = false;
             forget_unseen_pins(turn.now);

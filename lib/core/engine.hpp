@@ -102,7 +102,7 @@ private:
     Host* admit(DownstreamId downstream, const Ipv6Address& address, const MacAddress& mac,
                 Evidence evidence, Turn turn);
     void take(Host& host, HostLife::Step step, Turn turn);
-    void requeue(Host& host);
+    void requeue(Host& host, TimePoint now);
     void serve(Host& host, Turn turn);
     void remove(Host& host, Turn turn);
     void look_at_hosts(Turn turn);
@@ -125,7 +125,7 @@ private:
     void tell_state(const Interface& link, Turn turn) const;
     void change_prefixes(Upstream& upstream, Turn turn,
                          const std::function<void(OnLinkPrefixes&)>& change);
-    void replan(std::size_t upstream, Turn turn);
+    void replan(std::size_t index, Turn turn);
     void tell_missing_prefix(Upstream& upstream, Turn turn);
     void configure(const Config& config);
     void end_dump_of_links(Turn turn);
@@ -144,6 +144,7 @@ private:
     bool links_known_ = false;             ///< the first dump of links is through
     bool synced_ = false;                  ///< the first round of dumps is through
     bool dumping_links_ = false;
+    bool addresses_dumped_ = false;  ///< the dump of addresses before that of routes was whole
     bool dumping_neighbors_ = false;
     bool full_told_ = false;
     std::vector<GroupsInherited> inherited_;  ///< until the first round of dumps is through

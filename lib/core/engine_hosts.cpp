@@ -1,6 +1,8 @@
 #include "core/engine.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
 /// The part of the engine that follows hosts: evidence, the neighbor table, and their due times.
 namespace solicitd {
@@ -72,8 +74,11 @@ void Engine::on(const ProbeResult& event, Turn turn) {
     }
     ++counters_.probe_errors;
     if (Host* host = find_host(event.index, event.address)) {
+        if (event.error == EEXIST) {  // PERMANENT, and we were not told: never to be asked
+            host->neighbor = NeighborState::permanent;
+        }
         life_.probe_refused(*host, turn.now);
-        requeue(*host);
+        requeue(*host, turn.now);
     }
 }
 
@@ -117,7 +122,7 @@ Host* Engine::admit(DownstreamId downstream, const Ipv6Address& address, const M
     host->evidence = evidence;
     host->first_seen = host->last_seen = host->since = turn.now;
     serve(*host, turn);
-    requeue(*host);
+    requeue(*host, turn.now);
     return host;
 }
 
@@ -147,13 +152,14 @@ void Engine::take(Host& host, HostLife::Step step, Turn turn) {
             remove(host, turn);
             return;
     }
-    requeue(host);
+    requeue(host, turn.now);
 }
 
 /// Only an earlier time moves a host in the queue: it is looked at too soon rather than moved by
 /// every packet of it.
-void Engine::requeue(Host& host) {
-    const TimePoint due = life_.due(host);
+void Engine::requeue(Host& host, TimePoint now) {
+    // Not in the past, which tick() would take for a suspended machine.
+    const TimePoint due = std::max(life_.due(host), now);
     if (due == TimePoint::max() || host.place == DueHook::kNowhere || due < host.due) {
         hosts_.schedule(host, due);
     }
@@ -202,7 +208,7 @@ void Engine::look_at_hosts(Turn turn) {
 void Engine::forget_neighbor(Host& host, TimePoint now) {
     if (std::exchange(host.neighbor, NeighborState::none) == NeighborState::permanent) {
         host.last_seen = now;
-        requeue(host);
+        requeue(host, now);
     }
 }
 
@@ -223,7 +229,7 @@ void Engine::ask_after_outage(DownstreamId downstream, TimePoint now) {
         if (host.state == HostState::probing || host.state == HostState::absent) {
             life_.ask_anew(host, now);
         }
-        requeue(host);
+        requeue(host, now);
     });
 }
 
@@ -247,7 +253,7 @@ void Engine::add_own_address(DownstreamId downstream, const Ipv6Address& address
     if (host != nullptr && !host->own) {
         host->own = true;
         life_.seen(*host, Evidence::own_address, turn.now);
-        requeue(*host);
+        requeue(*host, turn.now);
     }
 }
 
@@ -260,10 +266,10 @@ void Engine::release_own_address(DownstreamId downstream, const Ipv6Address& add
     }
     host->own = false;
     host->last_seen = turn.now;
-    if (downstreams_[downstream].link.usable()) {
+    if (downstreams_[downstream].link.carries_ipv6()) {
         take(*host, HostLife::Step::gone, turn);
     } else {
-        requeue(*host);
+        requeue(*host, turn.now);
     }
 }
 

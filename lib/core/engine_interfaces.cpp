@@ -1,6 +1,7 @@
 #include "core/engine.hpp"
 
 #include <algorithm>
+#include <utility>
 
 /// The part of the engine that follows interfaces and prefixes, and the configuration that names
 /// them.
@@ -104,7 +105,7 @@ void Engine::on(const Reconfigured& event, Turn turn) {
         [&](const Host& host) { return downstreams_[host.key.downstream].upstreams == 0; });
     hosts_.for_each([&](Host& host) {
         host.upstreams = 0;
-        hosts_.schedule(host, life_.due(host));
+        hosts_.schedule(host, std::max(life_.due(host), turn.now));
     });
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         replan(i, turn);
@@ -129,7 +130,7 @@ void Engine::configure(const Config& config) {
             former.begin(), former.end(),
             [&](const Upstream& upstream) { return upstream.link.name == wanted.interface; });
         if (known == former.end()) {
-            upstreams_.emplace_back(wanted);
+            upstreams_.emplace_back(wanted, seed_);
         } else {
             known->prefixes.configure(wanted.prefixes);
             upstreams_.push_back(std::move(*known));

@@ -1,6 +1,7 @@
 #include "core/host_life.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/hash.hpp"
 
@@ -31,11 +32,13 @@ HostLife::Step HostLife::neighbor(Host& host, NeighborState state, bool live, Ti
             }
             return Step::none;
         case NeighborState::failed:
+            if (!live) {
+                return Step::none;  // it may be older than our probe
+            }
             if (host.asked) {
                 return probe_failed(host, now);
             }
-            if (live &&
-                (host.state == HostState::confirmed || host.state == HostState::tentative)) {
+            if (host.state == HostState::confirmed || host.state == HostState::tentative) {
                 ask_anew(host, now);
             }
             return Step::none;

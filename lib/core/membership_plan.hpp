@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/actions.hpp"
+#include "core/hash.hpp"
 #include "core/time.hpp"
 
 namespace solicitd {
@@ -51,7 +52,8 @@ public:
     /// Up to this many joins or leaves at once are told one by one.
     static constexpr std::size_t kToldSingly = 8;
 
-    explicit MembershipPlan(std::string interface) : interface_(std::move(interface)) {}
+    MembershipPlan(std::string interface, std::uint64_t seed)
+        : interface_(std::move(interface)), groups_(0, GroupHash{seed}) {}
 
     void add_host(const Cause& cause, Actions& actions);
     void remove_host(const Ipv6Address& host, Actions& actions);
@@ -97,7 +99,12 @@ public:
     }
 
 private:
-    using Groups = std::unordered_map<std::uint32_t, Membership>;
+    /// Strangers choose the low 24 bits.
+    struct GroupHash {
+        std::uint64_t seed = 0;
+        std::size_t operator()(std::uint32_t low24) const { return mix(low24 ^ seed); }
+    };
+    using Groups = std::unordered_map<std::uint32_t, Membership, GroupHash>;
 
     [[nodiscard]] std::size_t count(State state) const {
         return tallies_[static_cast<std::size_t>(state)];

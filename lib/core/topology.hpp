@@ -42,8 +42,8 @@ struct Interface {
 };
 
 struct Upstream {
-    explicit Upstream(const UpstreamConfig& config)
-        : link(config.interface), prefixes(config.prefixes), plan(config.interface) {}
+    Upstream(const UpstreamConfig& config, std::uint64_t seed)
+        : link(config.interface), prefixes(config.prefixes), plan(config.interface, seed) {}
 
     Interface link;
     OnLinkPrefixes prefixes;

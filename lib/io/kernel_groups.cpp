@@ -16,7 +16,8 @@
 namespace solicitd::io {
 namespace {
 
-constexpr const char* kPath = "/proc/net/igmp6";
+// Not /proc/net, which is not there under ProcSubset=pid.
+constexpr const char* kPath = "/proc/self/net/igmp6";
 
 std::string_view take_word(std::string_view& line) {
     line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
@@ -73,6 +74,7 @@ KernelGroups parse_kernel_groups(std::string_view igmp6) {
     }
     for (auto& [index, held] : groups) {
         std::sort(held.begin(), held.end());
+        held.erase(std::unique(held.begin(), held.end()), held.end());
     }
     return groups;
 }

@@ -82,8 +82,8 @@ static void to_json(Json& json, const StateSnapshot::Group& group) {
     json = {{"group", group.group},
             {"state", group.state},
             {"hosts", group.hosts},
-            {"claimed", group.claimed},
-            {"errno", group.error}};
+            {"errno", group.error},
+            {"claimed", group.claimed}};
 }
 
 static void from_json(const Json& json, StateSnapshot::Group& group) {

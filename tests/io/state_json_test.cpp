@@ -30,7 +30,7 @@ StateSnapshot full_state() {
         {{"eth9", 3, "usable", "02:00:00:00:00:09"},
          {"br0", "br1"},
          {{"2001:db8::/64", "route"}, {"2001:db8:1::/64", "config"}},
-         {{"ff02::1:ff00:1", "held", 2, 0}, {"ff02::1:ff00:2", "failed", 1, 12}}},
+         {{"ff02::1:ff00:1", "held", 2, 0}, {"ff02::1:ff00:2", "failed", 1, 12, true}}},
         {{"ppp0", 0, "absent", ""}, {"br2"}, {}, {}},
     };
     state.downstreams = {{"br0", 4, "usable", "02:00:00:00:00:0a"},
@@ -96,13 +96,15 @@ TEST(StateJson, HasEveryFieldInTheOrderOfTheDocumentation) {
           "group": "ff02::1:ff00:1",
           "state": "held",
           "hosts": 2,
-          "errno": 0
+          "errno": 0,
+          "claimed": false
         },
         {
           "group": "ff02::1:ff00:2",
           "state": "failed",
           "hosts": 1,
-          "errno": 12
+          "errno": 12,
+          "claimed": true
         }
       ]
     },
