@@ -176,23 +176,36 @@ void Daemon::perform(const ForgetMemberships& action) {
 void Daemon::perform(const StartCapture& action) {
     captures_.erase(action.index);  // first: it may have something to put back
     try {
-        captures_[action.index] = std::make_unique<io::NdCapture>(
+        auto capture = std::make_unique<io::NdCapture>(
             loop_, action.index, action.name, action.mode, action.snooping_bridge,
-            capture_counters_, [this](const HostSeen& seen) { dispatch(seen); });
+            capture_counters_, [this](const HostSeen& seen) { dispatch(seen); },
+            // Its link event may be lost, with another interface of that index in its place.
+            [this, action] { capture_again(action, Duration::zero()); });
+        say(spdlog::level::debug,
+            fmt::format("watches {} ({})", action.name, to_string(capture->mode())));
+        captures_[action.index] = std::move(capture);
+        refusals_told_.erase(action.index);
     } catch (const std::system_error& error) {
         if (error.code().value() == ENODEV || error.code().value() == ENXIO) {
             return;  // it went away; its link event is on its way
         }
-        say(spdlog::level::err,
-            fmt::format("cannot watch {}: {}; trying again in {} s", action.name, error.what(),
-                        std::chrono::duration_cast<std::chrono::seconds>(kCaptureRetry).count()));
-        refused_captures_.push_back(action);
-        capture_timer_.set(io::EventLoop::now() + kCaptureRetry);
+        if (refusals_told_.insert(action.index).second) {
+            say(spdlog::level::err,
+                fmt::format("cannot watch {}: {}; trying again every {} s", action.name,
+                            error.what(), kCaptureRetry / std::chrono::seconds(1)));
+        }
+        capture_again(action, kCaptureRetry);
     }
+}
+
+void Daemon::capture_again(const StartCapture& action, Duration after) {
+    refused_captures_.push_back(action);
+    capture_timer_.set(io::EventLoop::now() + after);
 }
 
 void Daemon::perform(const StopCapture& action) {
     captures_.erase(action.index);
+    refusals_told_.erase(action.index);
     std::erase_if(refused_captures_,
                   [&](const StartCapture& refused) { return refused.index == action.index; });
 }
@@ -217,14 +230,18 @@ void Daemon::perform(const Resync& /*action*/) {
 }
 
 void Daemon::perform(const Notice& notice) {
-    io::Record record = journal_record(notice);
+    const io::Record record = journal_record(notice);
     if (journal_.wants(record.level)) {
         journal_.write(record);
     }
 }
 
 void Daemon::update_status() {
-    service_.status(status_text(engine_.summary()));
+    std::string text = status_text(engine_.summary());
+    for (const StartCapture& refused : refused_captures_) {
+        text += fmt::format("; cannot watch {}", refused.name);
+    }
+    service_.status(text);
 }
 
 void Daemon::feed_watchdog() {
@@ -240,15 +257,19 @@ void Daemon::feed_watchdog() {
 
 void Daemon::reload() {
     service_.reloading();
+    std::optional<Settings> settings;
     try {
-        settings_ = load_settings(options_);
+        settings = load_settings(options_);
+    } catch (const std::runtime_error& error) {
+        say(spdlog::level::err,
+            fmt::format("{}; the configuration of before stays in force", error.what()));
+    }
+    if (settings) {
+        settings_ = std::move(*settings);
         journal_.set_level(settings_.log_level);
         say(spdlog::level::info, fmt::format("configuration read again: {} ({})",
                                              described(settings_.config), settings_.source));
         dispatch(Reconfigured{settings_.config});
-    } catch (const std::runtime_error& error) {
-        say(spdlog::level::err,
-            fmt::format("{}; the configuration of before stays in force", error.what()));
     }
     if (ready_told_) {
         service_.ready();

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ private:
     /// Answers an action: the engine takes it at once, what follows is executed in turn.
     void answer(const Event& event);
 
+    void capture_again(const StartCapture& action, Duration after);
     void update_status();
     void feed_watchdog();
     void reload();
@@ -76,6 +78,7 @@ private:
     io::NdCapture::Counters capture_counters_;
     std::map<Ifindex, std::unique_ptr<io::NdCapture>> captures_;
     std::vector<StartCapture> refused_captures_;  ///< to be tried again
+    std::set<Ifindex> refusals_told_;
     Actions actions_;
     bool executing_ = false;
     bool ready_told_ = false;

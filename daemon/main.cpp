@@ -1,7 +1,11 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <string>
 
 #include "daemon.hpp"
 #include "dump_state.hpp"
@@ -26,6 +30,27 @@ void block_signals() {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
+/// Standard descriptors that are closed would be given to sockets, and what is logged written
+/// into them.
+void open_standard_descriptors() {
+    int fd = 0;
+    do {
+        fd = open("/dev/null", O_RDWR);  // the lowest that is free
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/// Prints and says whether all of it was written.
+int print(const std::string& text) {
+    if (std::cout << text << std::flush) {
+        return EXIT_SUCCESS;
+    }
+    std::cerr << "solicitd: cannot write to the standard output\n";
+    return kExitFailure;
+}
+
 int run_daemon(const solicitd::Options& options) {
     const solicitd::Settings settings = solicitd::load_settings(options);
     solicitd::check_privileges();
@@ -41,9 +66,8 @@ int run(const solicitd::Options& options) {
         case Command::dump_state:
             return solicitd::dump_state(options.runtime_dir, options.json, std::cout, std::cerr);
         case Command::check_config:
-            std::cout << solicitd::describe(solicitd::load_settings(options));
-            return EXIT_SUCCESS;
-        case Command::print_and_exit: std::cout << options.text; return EXIT_SUCCESS;
+            return print(solicitd::describe(solicitd::load_settings(options)));
+        case Command::print_and_exit: return print(options.text);
     }
     return kExitFailure;
 }
@@ -51,6 +75,7 @@ int run(const solicitd::Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_standard_descriptors();
     try {
         return run(solicitd::parse_options(argc, argv));
     } catch (const solicitd::UsageError& error) {

@@ -20,6 +20,7 @@ struct RawOptions {
     std::optional<std::string> host_timeout;
     std::optional<std::string> linger;
     std::optional<std::string> max_hosts;
+    std::optional<std::string> audit_interval;
     std::optional<std::string> capture;
     std::optional<std::string> log_level;
     std::optional<std::string> runtime_dir;
@@ -65,6 +66,10 @@ void declare_options(CLI::App& app, RawOptions& raw) {
         "How long the group of a host that does not\n"
         "answer is kept, 0 to 604800. Default: 1800");
     add("--max-hosts", raw.max_hosts, "COUNT", "Hosts kept at most, 1 to 1000000. Default: 4096");
+    add("--audit-interval", raw.audit_interval, "SECONDS",
+        "How often it is checked that the kernel still\n"
+        "holds every group, 0 to 86400. 0: at the start\n"
+        "and after events only. Default: 60");
     add("--capture", raw.capture, "MODE",
         "How Neighbor Discovery on a downstream is seen:\n"
         "auto, allmulti, mcast-router or promisc.\n"
@@ -198,6 +203,8 @@ Options checked_options(const RawOptions& raw, bool has_interfaces) {
         checked("--linger", raw.linger, parse_number<kLingerRange, std::chrono::seconds>);
     options.given.max_hosts =
         checked("--max-hosts", raw.max_hosts, parse_number<kMaxHostsRange, std::size_t>);
+    options.given.audit_interval = checked("--audit-interval", raw.audit_interval,
+                                           parse_number<kAuditIntervalRange, std::chrono::seconds>);
     options.given.capture = checked("--capture", raw.capture, parse_capture_mode);
     options.given.log_level = checked("--log-level", raw.log_level, io::parse_log_level);
     for (const std::string& text : raw.prefixes) {
@@ -296,6 +303,7 @@ Settings load_settings(const Options& options) {
     take(config.host_timeout, file.host_timeout, given.host_timeout);
     take(config.linger, file.linger, given.linger);
     take(config.max_hosts, file.max_hosts, given.max_hosts);
+    take(config.audit_interval, file.audit_interval, given.audit_interval);
     take(config.capture, file.capture, given.capture);
     take(settings.log_level, file.log_level, given.log_level);
     settings.runtime_dir = options.runtime_dir;
@@ -306,6 +314,7 @@ Settings load_settings(const Options& options) {
 std::string describe(const Settings& settings) {
     const Config& config = settings.config;
     const auto level = spdlog::level::to_string_view(settings.log_level);
+    const auto audits = config.audit_interval.count();
     std::ostringstream text;
     text << "The configuration is valid. Upstreams are from: " << settings.source << "\n";
     for (const UpstreamConfig& upstream : config.upstreams) {
@@ -323,8 +332,10 @@ std::string describe(const Settings& settings) {
          << " s of silence, then a host is asked"
          << "\nlinger           " << config.linger.count()
          << " s without an answer, then its group is left"
-         << "\nmax-hosts        " << config.max_hosts << "\ncapture          "
-         << to_string(config.capture) << "\nlog-level        "
+         << "\nmax-hosts        " << config.max_hosts << "\naudit-interval   " << audits
+         << (audits == 0 ? ": the kernel is asked at the start and after events only"
+                         : " s between two looks at what the kernel holds")
+         << "\ncapture          " << to_string(config.capture) << "\nlog-level        "
          << std::string_view(level.data(), level.size()) << "\nruntime-dir      "
          << settings.runtime_dir.string() << "\nstate-dir        " << settings.state_dir.string()
          << "\n";

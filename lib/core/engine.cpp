@@ -17,7 +17,7 @@ void Engine::handle(const Event& event, TimePoint now, Actions& actions) {
 void Engine::tick(TimePoint now, Actions& actions) {
     const Turn turn{now, actions};
     if (const auto due = next_deadline(); due && now - *due > kOverslept) {
-        wait_anew(now);
+        wait_anew(now - *due, now);
     }
     for (Upstream& upstream : upstreams_) {
         upstream.plan.tick(now, actions);
@@ -29,6 +29,9 @@ void Engine::tick(TimePoint now, Actions& actions) {
     }
     if (audit_at_ && *audit_at_ <= now) {
         audit_at_.reset();
+        if (config_.audit_interval > Duration::zero()) {
+            audit_at_ = now + config_.audit_interval;
+        }
         for (const Upstream& upstream : upstreams_) {
             if (upstream.plan.attached()) {
                 actions.emplace_back(AuditGroups{upstream.link.index});
@@ -39,8 +42,9 @@ void Engine::tick(TimePoint now, Actions& actions) {
 }
 
 /// The machine slept: nobody answered because nothing ran, and no prefix could return.
-void Engine::wait_anew(TimePoint now) {
+void Engine::wait_anew(Duration slept, TimePoint now) {
     for (Upstream& upstream : upstreams_) {
+        upstream.plan.postpone_claims(slept);
         if (upstream.orphans_until) {
             upstream.orphans_until = now + kOrphanedPrefix;
         }
@@ -91,9 +95,6 @@ void Engine::on(const GroupsHeld& event, Turn turn) {
     ++counters_.audits;
     if (Upstream* upstream = find_upstream(event.upstream)) {
         upstream->plan.audit(event.groups, turn.actions);
-    }
-    if (config_.audit_interval > Duration::zero() && !audit_at_) {
-        audit_at_ = turn.now + config_.audit_interval;
     }
 }
 
@@ -168,6 +169,7 @@ void Engine::on(const DumpEnd& event, Turn turn) {
             if (!std::exchange(synced_, true)) {
                 end_first_round(turn);
             }
+            audit_soon(turn.now);  // what was missed may have cost memberships
             for (Upstream& upstream : upstreams_) {
                 tell_missing_prefix(upstream, turn);
             }

@@ -99,6 +99,7 @@ private:
 
     // Hosts (engine_hosts.cpp)
     [[nodiscard]] Host* find_host(Ifindex index, const Ipv6Address& address);
+    [[nodiscard]] bool can_be_served(DownstreamId downstream, const Ipv6Address& address) const;
     Host* admit(DownstreamId downstream, const Ipv6Address& address, const MacAddress& mac,
                 Evidence evidence, Turn turn);
     void take(Host& host, HostLife::Step step, Turn turn);
@@ -106,7 +107,7 @@ private:
     void serve(Host& host, Turn turn);
     void remove(Host& host, Turn turn);
     void look_at_hosts(Turn turn);
-    void wait_anew(TimePoint now);
+    void wait_anew(Duration slept, TimePoint now);
     void forget_neighbor(Host& host, TimePoint now);
     void forget_unseen_pins(TimePoint now);
     void ask_after_outage(DownstreamId downstream, TimePoint now);

@@ -101,16 +101,30 @@ Host* Engine::find_host(Ifindex index, const Ipv6Address& address) {
     return downstream ? hosts_.find({address, *downstream}) : nullptr;
 }
 
-/// A new host, tentative, served and queued; nullptr when the table is full.
+/// Whether it is, or might be once a prefix is learned. Where all prefixes are configured, a host
+/// outside them would only take up room.
+bool Engine::can_be_served(DownstreamId downstream, const Ipv6Address& address) const {
+    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+        if ((downstreams_[downstream].upstreams & (1U << i)) != 0 &&
+            (!upstreams_[i].prefixes.configured() || upstreams_[i].prefixes.contains(address))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A new host, tentative, served and queued; nullptr when it cannot be served or the table is full.
 Host* Engine::admit(DownstreamId downstream, const Ipv6Address& address, const MacAddress& mac,
                     Evidence evidence, Turn turn) {
-    Host* host = hosts_.insert({address, downstream});
+    if (!can_be_served(downstream, address)) {
+        return nullptr;
+    }
+    Host* host = evidence == Evidence::own_address ? &hosts_.insert_always({address, downstream})
+                                                   : hosts_.insert({address, downstream});
     if (host == nullptr) {
         ++counters_.hosts_refused;
         if (!std::exchange(full_told_, true)) {
-            Notice full;
-            full.kind = NoticeKind::hosts_full;
-            full.interface = downstreams_[downstream].link.name;
+            Notice full(NoticeKind::hosts_full, downstreams_[downstream].link.name);
             full.host = address;
             full.count = hosts_.limit();
             turn.actions.emplace_back(std::move(full));
@@ -130,9 +144,7 @@ Host* Engine::admit(DownstreamId downstream, const Ipv6Address& address, const M
 /// afterwards.
 void Engine::take(Host& host, HostLife::Step step, Turn turn) {
     const auto tell = [&](NoticeKind kind) {
-        Notice notice;
-        notice.kind = kind;
-        notice.interface = downstreams_[host.key.downstream].link.name;
+        Notice notice(kind, downstreams_[host.key.downstream].link.name);
         notice.host = host.key.address;
         notice.evidence = host.evidence;
         turn.actions.emplace_back(std::move(notice));

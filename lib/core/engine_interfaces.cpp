@@ -28,9 +28,11 @@ void Engine::on(const LinkGone& event, Turn turn) {
 
 void Engine::on(const AddressSeen& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.index)) {
-        const SolicitedNodeGroup own = SolicitedNodeGroup::of(event.address);
         if (!synced_) {
-            upstream->own_groups.push_back(own);
+            // A router has the subnet-router anycast address too (RFC 4291 2.6.1).
+            const Ipv6Address anycast = Ipv6Prefix(event.address, event.prefix_length).address();
+            upstream->own_groups.push_back(SolicitedNodeGroup::of(event.address));
+            upstream->own_groups.push_back(SolicitedNodeGroup::of(anycast));
         }
         change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
             prefixes.add_address(event.address, event.prefix_length);
@@ -197,7 +199,6 @@ void Engine::end_first_round(Turn turn) {
         }
     }
     inherited_ = {};
-    audit_soon(turn.now);
 }
 
 /// Groups that an earlier process held and whose hosts nobody remembers (it died between two
@@ -219,9 +220,7 @@ void Engine::claim_inherited(Upstream& upstream, Turn turn) {
         }
     }
     if (claimed > 0) {
-        Notice notice;
-        notice.kind = NoticeKind::groups_inherited;
-        notice.interface = upstream.link.name;
+        Notice notice(NoticeKind::groups_inherited, upstream.link.name);
         notice.count = claimed;
         turn.actions.emplace_back(std::move(notice));
     }
@@ -276,9 +275,7 @@ void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
     }
     if (!link.has_ipv6()) {
         if (upstream.plan.attached()) {
-            Notice off;
-            off.kind = NoticeKind::interface_without_ipv6;
-            off.interface = link.name;
+            Notice off(NoticeKind::interface_without_ipv6, link.name);
             turn.actions.emplace_back(std::move(off));
         }
         upstream.plan.detach(turn.actions);
@@ -310,9 +307,7 @@ void Engine::link_seen(DownstreamId id, const LinkSeen& event, Turn turn) {
         tell_state(link, turn);
     }
     if (link.bridge != 0 && link.bridge != before.bridge) {
-        Notice port;
-        port.kind = NoticeKind::bridge_port;
-        port.interface = link.name;
+        Notice port(NoticeKind::bridge_port, link.name);
         turn.actions.emplace_back(std::move(port));
     }
     const bool recapture = before.exists() && link.snooping_bridge != before.snooping_bridge;
@@ -331,9 +326,7 @@ void Engine::link_seen(DownstreamId id, const LinkSeen& event, Turn turn) {
 }
 
 void Engine::lose(Upstream& upstream, Turn turn) {
-    Notice lost;
-    lost.kind = NoticeKind::interface_lost;
-    lost.interface = upstream.link.name;
+    Notice lost(NoticeKind::interface_lost, upstream.link.name);
     turn.actions.emplace_back(std::move(lost));
     upstream.plan.detach(turn.actions);
     upstream.prefixes.orphan_all();
@@ -343,9 +336,7 @@ void Engine::lose(Upstream& upstream, Turn turn) {
 
 void Engine::lose(DownstreamId id, Turn turn) {
     Downstream& downstream = downstreams_[id];
-    Notice lost;
-    lost.kind = NoticeKind::interface_lost;
-    lost.interface = downstream.link.name;
+    Notice lost(NoticeKind::interface_lost, downstream.link.name);
     turn.actions.emplace_back(std::move(lost));
     turn.actions.emplace_back(StopCapture{downstream.link.index});
     downstream.link = Interface(downstream.link.name);
@@ -365,11 +356,10 @@ void Engine::start_capture(const Downstream& downstream, Turn turn) const {
 }
 
 void Engine::tell_state(const Interface& link, Turn turn) const {
-    Notice notice;
-    notice.kind = !link.exists()  ? NoticeKind::interface_waiting
+    Notice notice(!link.exists()  ? NoticeKind::interface_waiting
                   : link.usable() ? NoticeKind::interface_usable
-                                  : NoticeKind::interface_down;
-    notice.interface = link.name;
+                                  : NoticeKind::interface_down,
+                  link.name);
     turn.actions.emplace_back(std::move(notice));
 }
 
@@ -387,9 +377,7 @@ void Engine::change_prefixes(Upstream& upstream, Turn turn,
                           const std::vector<Ipv6Prefix>& but_not_in) {
         for (const Ipv6Prefix& prefix : in) {
             if (!std::binary_search(but_not_in.begin(), but_not_in.end(), prefix)) {
-                Notice notice;
-                notice.kind = kind;
-                notice.interface = upstream.link.name;
+                Notice notice(kind, upstream.link.name);
                 notice.prefix = prefix;
                 turn.actions.emplace_back(std::move(notice));
             }
@@ -406,9 +394,7 @@ void Engine::change_prefixes(Upstream& upstream, Turn turn,
 void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
     const bool missing = upstream.link.exists() && upstream.prefixes.prefixes().empty();
     if (missing && !upstream.no_prefix_told) {
-        Notice notice;
-        notice.kind = NoticeKind::no_prefix;
-        notice.interface = upstream.link.name;
+        Notice notice(NoticeKind::no_prefix, upstream.link.name);
         turn.actions.emplace_back(std::move(notice));
     }
     upstream.no_prefix_told = missing;

@@ -17,18 +17,29 @@ std::chrono::seconds seconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::seconds>(duration);
 }
 
+/// "config", "address", "route" or "address, route".
+std::string origins(const OnLinkPrefixes& prefixes, const Ipv6Prefix& prefix) {
+    if (prefixes.configured()) {
+        return "config";
+    }
+    std::string text;
+    for (const auto origin : {OnLinkPrefixes::Origin::address, OnLinkPrefixes::Origin::route}) {
+        const auto& sources = prefixes.sources();
+        if (std::any_of(sources.begin(), sources.end(), [&](const auto& source) {
+                return source.prefix == prefix && source.origin == origin;
+            })) {
+            text += text.empty() ? "" : ", ";
+            text += to_string(origin);
+        }
+    }
+    return text;
+}
+
 StateSnapshot::Upstream describe(const Upstream& upstream) {
     StateSnapshot::Upstream described;
     described.interface = describe(upstream.link);
-    if (upstream.prefixes.configured()) {
-        for (const Ipv6Prefix& prefix : upstream.prefixes.prefixes()) {
-            described.prefixes.push_back({prefix.to_string(), "config"});
-        }
-    } else {
-        for (const OnLinkPrefixes::Source& source : upstream.prefixes.sources()) {
-            described.prefixes.push_back(
-                {source.prefix.to_string(), std::string(to_string(source.origin))});
-        }
+    for (const Ipv6Prefix& prefix : upstream.prefixes.prefixes()) {
+        described.prefixes.push_back({prefix.to_string(), origins(upstream.prefixes, prefix)});
     }
     upstream.plan.for_each([&](SolicitedNodeGroup group, const MembershipPlan::Membership& each) {
         described.groups.push_back({group.address().to_string(), std::string(to_string(each.state)),

@@ -14,7 +14,11 @@ Host* HostTable::insert(const HostKey& key) {
     if (hosts_.size() >= limit_) {
         return nullptr;
     }
-    return &hosts_.try_emplace(key, key).first->second;
+    return &insert_always(key);
+}
+
+Host& HostTable::insert_always(const HostKey& key) {
+    return hosts_.try_emplace(key, key).first->second;
 }
 
 void HostTable::erase(Host& host) {

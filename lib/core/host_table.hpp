@@ -10,7 +10,7 @@
 namespace solicitd {
 
 /// The hosts, by downstream and address, and in the order in which they want to be looked at.
-/// Never holds more than its limit; a full table refuses newcomers and evicts nobody.
+/// Holds no more than its limit; a full table refuses newcomers and evicts nobody.
 class HostTable {
 public:
     HostTable(std::size_t limit, std::uint64_t seed);
@@ -26,6 +26,8 @@ public:
     [[nodiscard]] Host* find(const HostKey& key);
     /// The key must be unknown. nullptr when the table is full.
     [[nodiscard]] Host* insert(const HostKey& key);
+    /// Full or not: for what no stranger can make up.
+    [[nodiscard]] Host& insert_always(const HostKey& key);
     void erase(Host& host);
 
     /// TimePoint::max(): not at all.

@@ -58,6 +58,18 @@ void MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Actions& a
     }
 }
 
+void MembershipPlan::postpone_claims(Duration slept) {
+    if (!first_claim_end_) {
+        return;
+    }
+    *first_claim_end_ += slept;
+    for (auto& [low24, membership] : groups_) {
+        if (membership.claimed()) {
+            membership.claimed_until += slept;
+        }
+    }
+}
+
 void MembershipPlan::attach(Ifindex index, Actions& actions) {
     index_ = index;
     join_waiting(actions);
@@ -288,10 +300,7 @@ Notice MembershipPlan::left_notice(SolicitedNodeGroup group, const Ipv6Address& 
 }
 
 Notice MembershipPlan::notice(NoticeKind kind) const {
-    Notice notice;
-    notice.kind = kind;
-    notice.interface = interface_;
-    return notice;
+    return {kind, interface_};
 }
 
 }  // namespace solicitd

@@ -60,6 +60,8 @@ public:
 
     /// Wants the group until then, if nobody else does by now.
     void claim(SolicitedNodeGroup group, TimePoint until, Actions& actions);
+    /// Time passed in which no host could be seen.
+    void postpone_claims(Duration slept);
     [[nodiscard]] bool wants(SolicitedNodeGroup group) const {
         return groups_.count(group.low24) != 0;
     }

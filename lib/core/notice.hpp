@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/evidence.hpp"
 #include "core/ipv6_address.hpp"
@@ -37,6 +38,9 @@ enum class NoticeKind : std::uint8_t {
 /// Something that a person may want to read. The daemon words it; the core decides when, so that
 /// nothing is said twice.
 struct Notice {
+    Notice(NoticeKind its_kind, std::string its_interface)
+        : kind(its_kind), interface(std::move(its_interface)) {}
+
     NoticeKind kind;
     std::string interface;
     std::optional<SolicitedNodeGroup> group;

@@ -1,8 +1,9 @@
 #include "core/saved_hosts.hpp"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "core/config.hpp"
@@ -13,6 +14,7 @@ namespace {
 constexpr std::string_view kFirstLine = "solicitd hosts 1";
 constexpr std::string_view kLastLine = "end ";
 constexpr std::string_view kNoMac = "-";
+constexpr std::int64_t kLongestSilence = std::numeric_limits<std::uint32_t>::max();
 
 /// Cuts the text up to the separator off its front; all of it when there is none.
 std::string_view take(std::string_view& text, char separator) {
@@ -56,7 +58,7 @@ std::string format_saved_hosts(const std::vector<SavedHost>& hosts) {
         text += ' ';
         text += host.mac.is_none() ? std::string(kNoMac) : host.mac.to_string();
         text += ' ';
-        text += std::to_string(host.silent.count());
+        text += std::to_string(std::clamp<std::int64_t>(host.silent.count(), 0, kLongestSilence));
         text += '\n';
     }
     text += kLastLine;

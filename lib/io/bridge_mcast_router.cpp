@@ -99,7 +99,8 @@ Reply ask_kernel(nl_msg& request) {
         result = nl_recvmsgs_default(socket.get());
     }
     if (result < 0 && reply.error == 0) {
-        throw std::runtime_error(std::string("rtnetlink: ") + nl_geterror(result));
+        throw std::system_error(EIO, std::generic_category(),
+                                std::string("rtnetlink: ") + nl_geterror(result));
     }
     return reply;
 }

@@ -1,6 +1,7 @@
 #include "io/config_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <toml++/toml.h>
 #include <unistd.h>
 
@@ -19,8 +20,8 @@
 namespace solicitd::io {
 namespace {
 
-constexpr std::array<std::string_view, 6> kTopKeys = {"host-timeout", "linger",    "max-hosts",
-                                                      "capture",      "log-level", "upstream"};
+constexpr std::array<std::string_view, 7> kTopKeys = {
+    "host-timeout", "linger", "max-hosts", "audit-interval", "capture", "log-level", "upstream"};
 constexpr const char* kUpstreamForm =
     "allowed is [[upstream]] in double brackets, once for each upstream";
 constexpr std::array<std::string_view, 3> kUpstreamKeys = {"interface", "downstream", "prefix"};
@@ -33,9 +34,13 @@ std::string read_text(const std::filesystem::path& path) {
         refuse(std::generic_category().message(error) +
                (error == EACCES ? "; let the user that solicitd runs as read it" : ""));
     };
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0) {
         refuse_errno(errno);
+    }
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        refuse("it is no regular file");  // a pipe would keep a running daemon waiting
     }
     constexpr std::size_t longest = 1U << 20U;  // a device or a log file by mistake is longer
     std::string text;
@@ -149,6 +154,8 @@ ConfigFile Reader::read(const std::string& text) {
             file_.linger = std::chrono::seconds(number(entry, kLingerRange));
         } else if (entry.key == "max-hosts") {
             file_.max_hosts = static_cast<std::size_t>(number(entry, kMaxHostsRange));
+        } else if (entry.key == "audit-interval") {
+            file_.audit_interval = std::chrono::seconds(number(entry, kAuditIntervalRange));
         } else if (entry.key == "capture") {
             file_.capture = value(entry, *entry.node, parse_capture_mode);
         } else if (entry.key == "log-level") {

@@ -22,6 +22,7 @@ struct ConfigFile {
     std::optional<std::chrono::seconds> host_timeout;
     std::optional<std::chrono::seconds> linger;
     std::optional<std::size_t> max_hosts;
+    std::optional<std::chrono::seconds> audit_interval;
     std::optional<CaptureMode> capture;
     std::optional<spdlog::level::level_enum> log_level;
 };

@@ -52,8 +52,9 @@ InstanceLock::InstanceLock(const std::filesystem::path& runtime_dir) {
     if (::mkdir(runtime_dir.c_str(), 0755) != 0 && errno != EEXIST) {
         refuse("cannot make the runtime directory " + runtime_dir.string());
     }
+    // 0600: whoever can open it can lock it.
     fd_ =
-        Fd(::open(lock_file(runtime_dir).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
+        Fd(::open(lock_file(runtime_dir).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd_) {
         refuse("cannot open " + lock_file(runtime_dir).string());
     }

@@ -52,6 +52,14 @@ Checksum checksum_to_do(msghdr& header) {
     return Checksum::verify;
 }
 
+/// The kernel takes the tag off a packet of a VLAN that no interface claims, and marks it as
+/// somebody else's (kernel: __netif_receive_skb_core). Its sender is not on this link. Unicast
+/// between others is marked so, too; that is what promisc is for.
+bool is_of_another_vlan(const sockaddr_ll& from, const NdMessage& message, CaptureMode mode) {
+    return from.sll_pkttype == PACKET_OTHERHOST &&
+           (mode != CaptureMode::promisc || message.destination.is_multicast());
+}
+
 MacAddress source_of(const sockaddr_ll& from) {
     MacAddress mac;
     if (from.sll_halen == mac.bytes.size()) {
@@ -64,7 +72,7 @@ MacAddress source_of(const sockaddr_ll& from) {
 
 struct NdCapture::Impl {
     Impl(EventLoop& loop, Ifindex the_index, const std::string& name, CaptureMode the_mode,
-         Counters& the_counters, Sink the_sink);
+         Counters& the_counters, Sink the_sink, std::function<void()> when_unbound);
     ~Impl() { count_drops(); }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -74,11 +82,13 @@ struct NdCapture::Impl {
     void read_batch();
     void take(std::size_t slot, std::size_t size);
     void count_drops();
+    [[nodiscard]] bool is_bound() const;
 
     const Ifindex index;
     const CaptureMode mode;
     Counters& counters;
     const Sink sink;
+    const std::function<void()> unbound;
     Fd fd;
     std::optional<BridgeMcastRouter> router;
 
@@ -94,8 +104,13 @@ struct NdCapture::Impl {
 };
 
 NdCapture::Impl::Impl(EventLoop& loop, Ifindex the_index, const std::string& name,
-                      CaptureMode the_mode, Counters& the_counters, Sink the_sink)
-    : index(the_index), mode(the_mode), counters(the_counters), sink(std::move(the_sink)) {
+                      CaptureMode the_mode, Counters& the_counters, Sink the_sink,
+                      std::function<void()> when_unbound)
+    : index(the_index),
+      mode(the_mode),
+      counters(the_counters),
+      sink(std::move(the_sink)),
+      unbound(std::move(when_unbound)) {
     open_socket(name);
     listen(name);
     for (std::size_t i = 0; i < kBatch; ++i) {
@@ -161,9 +176,10 @@ void NdCapture::Impl::listen(const std::string& name) {
     }
 }
 
-// One recvmmsg a turn. More, if there is, makes the descriptor readable again. An error
-// (ENETDOWN once for a link that went down) is read off by the same call, and nothing else is to be
-// done: the socket receives again when the link is up, and the link's events tell the core.
+// One recvmmsg a turn. More, if there is, makes the descriptor readable again. An error is read off
+// by the same call: ENETDOWN once for a link that went down, after which the socket receives again
+// when it is up; or for one that was deleted, after which it never does, even if another
+// interface gets the same index.
 void NdCapture::Impl::read_batch() {
     for (std::size_t i = 0; i < kBatch; ++i) {
         headers[i].msg_hdr.msg_namelen = sizeof senders[i];
@@ -173,6 +189,12 @@ void NdCapture::Impl::read_batch() {
     for (int i = 0; i < received; ++i) {
         take(static_cast<std::size_t>(i), headers[static_cast<std::size_t>(i)].msg_len);
     }
+    if (received < 0 && errno != EAGAIN && errno != EINTR && !is_bound()) {
+        if (unbound) {
+            unbound();
+        }
+        return;
+    }
     // The kernel drops when the queue is full, and then this batch is full, too.
     if (received == static_cast<int>(kBatch)) {
         count_drops();
@@ -180,15 +202,32 @@ void NdCapture::Impl::read_batch() {
 }
 
 void NdCapture::Impl::take(std::size_t slot, std::size_t size) {
+    // A VLAN or macvlan on top of this interface: the kernel hands its packets to us as well,
+    // because they came in through it (kernel: orig_dev), but its hosts are not on this link.
+    if (senders[slot].sll_ifindex != static_cast<int>(index)) {
+        return;
+    }
     const auto result =
         parse_nd_message(packets[slot].data(), size, checksum_to_do(headers[slot].msg_hdr));
     if (const auto* defect = std::get_if<NdDefect>(&result)) {
         ++counters.defects[static_cast<std::size_t>(*defect)];
         return;
     }
+    const auto& message = std::get<NdMessage>(result);
+    if (is_of_another_vlan(senders[slot], message, mode)) {
+        return;
+    }
     ++counters.messages;
-    const NdEvidence proof = evidence_of(std::get<NdMessage>(result));
+    const NdEvidence proof = evidence_of(message);
     sink(HostSeen{index, proof.address, source_of(senders[slot]), proof.evidence});
+}
+
+/// The kernel takes a socket off an interface that is deleted (kernel: packet_notifier).
+bool NdCapture::Impl::is_bound() const {
+    sockaddr_ll here{};
+    socklen_t size = sizeof here;
+    return getsockname(fd.get(), reinterpret_cast<sockaddr*>(&here), &size) == 0 &&
+           here.sll_ifindex == static_cast<int>(index);
 }
 
 void NdCapture::Impl::count_drops() {
@@ -200,10 +239,11 @@ void NdCapture::Impl::count_drops() {
 }
 
 NdCapture::NdCapture(EventLoop& loop, Ifindex index, const std::string& name, CaptureMode mode,
-                     bool snooping_bridge, Counters& counters, Sink sink)
+                     bool snooping_bridge, Counters& counters, Sink sink,
+                     std::function<void()> unbound)
     : impl_(std::make_unique<Impl>(loop, index, name,
                                    choose_capture_mode(mode, running_kernel(), snooping_bridge),
-                                   counters, std::move(sink))) {}
+                                   counters, std::move(sink), std::move(unbound))) {}
 NdCapture::~NdCapture() = default;
 
 CaptureMode NdCapture::mode() const {

@@ -32,8 +32,11 @@ public:
 
     /// Throws std::system_error when the interface went away or a right is missing (EPERM:
     /// CAP_NET_RAW, or CAP_NET_ADMIN for mcast_router). `counters` outlives this object.
+    /// `unbound` is called once the interface was deleted: this object never hears anything again,
+    /// and must not be destroyed before the call returns.
     NdCapture(EventLoop& loop, Ifindex index, const std::string& name, CaptureMode mode,
-              bool snooping_bridge, Counters& counters, Sink sink);
+              bool snooping_bridge, Counters& counters, Sink sink,
+              std::function<void()> unbound = {});
     ~NdCapture();
     NdCapture(const NdCapture&) = delete;
     NdCapture& operator=(const NdCapture&) = delete;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
+#include <memory>
 
 namespace solicitd::io {
 
@@ -51,15 +52,18 @@ void ServiceManager::feed_watchdog() {
 }
 
 std::vector<ServiceManager::StoredFd> ServiceManager::take_stored_fds() {
-    char** names = nullptr;
+    struct Free {
+        void operator()(void* memory) const { std::free(memory); }
+    };
+    char** raw_names = nullptr;
     // Out of the environment, so that no child takes them for its own.
-    const int count = sd_listen_fds_with_names(/*unset_environment=*/1, &names);
+    const int count = sd_listen_fds_with_names(/*unset_environment=*/1, &raw_names);
+    const std::unique_ptr<char*, Free> names(raw_names);
     std::vector<StoredFd> stored;
     for (int i = 0; i < count; ++i) {
-        stored.push_back({names[i], Fd(SD_LISTEN_FDS_START + i)});
-        std::free(names[i]);
+        const std::unique_ptr<char, Free> name(raw_names[i]);
+        stored.push_back({name.get(), Fd(SD_LISTEN_FDS_START + i)});
     }
-    std::free(names);
     return stored;
 }
 

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <deque>
 
-#include "count_allocations.hpp"
+#include "fakes/allocations.hpp"
 #include "fakes/fake_kernel.hpp"
 #include "fakes/nd_packets.hpp"
 

@@ -70,6 +70,7 @@ TEST_F(OptionsTest, TwoInterfacesAreEnough) {
 TEST_F(OptionsTest, EveryOptionArrives) {
     const Settings settings = load_settings(
         parse({"--host-timeout", "60", "--linger=0", "--max-hosts", "10", "--capture", "promisc",
+               "--audit-interval", "0",
                "--log-level", "debug", "--prefix", "2001:db8::/64", "eth9", "br0",
                "--prefix=fd00::/48", "--runtime-dir", "/r", "--state-dir", "/s"}));
     Config expected;
@@ -78,6 +79,7 @@ TEST_F(OptionsTest, EveryOptionArrives) {
     expected.host_timeout = 60s;
     expected.linger = 0s;
     expected.max_hosts = 10;
+    expected.audit_interval = 0s;
     expected.capture = CaptureMode::promisc;
     EXPECT_EQ(settings.config, expected);
     EXPECT_EQ(settings.log_level, spdlog::level::debug);
@@ -118,6 +120,7 @@ TEST_F(OptionsTest, HelpNamesEveryOptionAndTheRealDefaults) {
                                   "--host-timeout SECONDS",
                                   "--linger SECONDS",
                                   "--max-hosts COUNT",
+                                  "--audit-interval SECONDS",
                                   "--capture MODE",
                                   "--log-level LEVEL",
                                   "--runtime-dir DIR",
@@ -130,8 +133,10 @@ TEST_F(OptionsTest, HelpNamesEveryOptionAndTheRealDefaults) {
                                   "Default: " + std::to_string(defaults.host_timeout.count()),
                                   "Default: " + std::to_string(defaults.linger.count()),
                                   "Default: " + std::to_string(defaults.max_hosts),
+                                  "Default: " + std::to_string(defaults.audit_interval.count()),
                                   "1 to " + std::to_string(kHostTimeoutRange.highest),
                                   "0 to " + std::to_string(kLingerRange.highest),
+                                  "0 to " + std::to_string(kAuditIntervalRange.highest),
                                   "1 to " + std::to_string(kMaxHostsRange.highest)}) {
         EXPECT_NE(help.text.find(part), std::string::npos) << part << " in:\n" << help.text;
     }
@@ -180,6 +185,10 @@ TEST_F(OptionsTest, EveryRefusalNamesOptionValueAndWhatIsAllowed) {
          "--linger \"604801\": allowed are 0 to 604800 (seconds)"},
         {{"eth9", "br0", "--max-hosts", "0"},
          "--max-hosts \"0\": allowed are 1 to 1000000 (hosts)"},
+        {{"eth9", "br0", "--audit-interval", "-1"},
+         "--audit-interval \"-1\": allowed are 0 to 86400 (seconds)"},
+        {{"eth9", "br0", "--audit-interval", "86401"},
+         "--audit-interval \"86401\": allowed are 0 to 86400 (seconds)"},
         {{"eth9", "br0", "--capture", "all"},
          "--capture \"all\": allowed are auto, allmulti, mcast-router and promisc"},
         {{"eth9", "br0", "--log-level", "loud"},
@@ -248,6 +257,7 @@ TEST_F(OptionsTest, OptionsBeatTheFileAndTheFileBeatsTheDefaults) {
 host-timeout = 60
 linger = 70
 max-hosts = 80
+audit-interval = 90
 capture = "promisc"
 log-level = "error"
 [[upstream]]
@@ -261,6 +271,7 @@ prefix = ["2001:db8::/64"]
     EXPECT_EQ(settings.config.host_timeout, 60s);
     EXPECT_EQ(settings.config.linger, 71s);
     EXPECT_EQ(settings.config.max_hosts, 80U);
+    EXPECT_EQ(settings.config.audit_interval, 90s);
     EXPECT_EQ(settings.config.capture, CaptureMode::promisc);
     EXPECT_EQ(settings.log_level, spdlog::level::err);
     EXPECT_EQ(settings.source, path);
@@ -307,11 +318,15 @@ upstream eth9
 host-timeout     300 s of silence, then a host is asked
 linger           60 s without an answer, then its group is left
 max-hosts        4096
+audit-interval   60 s between two looks at what the kernel holds
 capture          auto
 log-level        info
 runtime-dir      /run/solicitd
 state-dir        /var/lib/solicitd
 )");
+    EXPECT_NE(describe(load_settings(parse({"eth9", "br0", "--audit-interval", "0"})))
+                  .find("audit-interval   0: the kernel is asked at the start and after events"),
+              std::string::npos);
 
     const std::string path = write_file(
         "[[upstream]]\ninterface = 'eth9'\ndownstream = ['br0']\nprefix = ['2001:db8::/64']\n"

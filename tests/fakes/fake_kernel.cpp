@@ -24,7 +24,8 @@ void FakeKernel::delete_link(const std::string& name) {
     flush_addresses(link.index);
     flush_neighbors(link.index);
     lose_memberships(link.index);
-    captured_.erase(link.index);
+    // captured_ stays: the adapter sees that its socket was unbound, and opens it again on an
+    // interface that took the index over.
     notify(LinkGone{link.index});
 }
 
@@ -62,12 +63,12 @@ void FakeKernel::set_carrier(const std::string& name, bool carrier) {
 void FakeKernel::set_mtu(const std::string& name, std::uint32_t mtu) {
     Link& link = at(name);
     link.mtu = mtu;
+    notify(link);  // before what the kernel does because of it (Linux 6.18)
     if (!link.has_ipv6()) {
         flush_addresses(link.index);
         flush_neighbors(link.index);
         lose_memberships(link.index);
     }
-    notify(link);  // only after what the kernel did because of it
 }
 
 void FakeKernel::set_mac(const std::string& name, const MacAddress& mac) {
@@ -206,6 +207,12 @@ void FakeKernel::forget(Ifindex upstream) {
     std::erase_if(held_, of_upstream);
 }
 
+void FakeKernel::keep_sockets() {
+    kept_.merge(held_);
+    held_.clear();
+    pool_.clear();
+}
+
 int FakeKernel::probe(Ifindex index, const Ipv6Address& address) {
     const Link* lan = link(index);
     if (lan == nullptr || probe_error_ != 0) {
@@ -302,17 +309,29 @@ Ifindex FakeKernel::index(const std::string& name) const {
 }
 
 bool FakeKernel::holds(const std::string& upstream, const Ipv6Address& host) const {
-    return held_.count({index(upstream), SolicitedNodeGroup::of(host)}) != 0;
+    return holds(Membership{index(upstream), SolicitedNodeGroup::of(host)});
+}
+
+std::set<FakeKernel::Membership> FakeKernel::memberships() const {
+    std::set<Membership> all = held_;
+    all.insert(kept_.begin(), kept_.end());
+    return all;
 }
 
 std::vector<SolicitedNodeGroup> FakeKernel::groups_held(Ifindex upstream) const {
-    std::vector<SolicitedNodeGroup> groups;
-    for (const Membership& membership : held_) {
+    std::set<SolicitedNodeGroup> groups;
+    for (const Membership& membership : memberships()) {
         if (membership.upstream == upstream) {
-            groups.push_back(membership.group);
+            groups.insert(membership.group);
         }
     }
-    return groups;
+    for (const Address& own : addresses_) {
+        if (own.index == upstream) {
+            groups.insert(SolicitedNodeGroup::of(own.address));
+            groups.insert(SolicitedNodeGroup::of(Ipv6Prefix(own.address, own.length).address()));
+        }
+    }
+    return {groups.begin(), groups.end()};
 }
 
 bool FakeKernel::captured(const std::string& name) const {
@@ -398,7 +417,9 @@ void FakeKernel::flush_neighbors(Ifindex index) {
 }
 
 void FakeKernel::lose_memberships(Ifindex index) {
-    std::erase_if(held_, [&](const Membership& each) { return each.upstream == index; });
+    const auto of_upstream = [&](const Membership& each) { return each.upstream == index; };
+    std::erase_if(held_, of_upstream);
+    std::erase_if(kept_, of_upstream);
 }
 
 bool FakeKernel::answers(const NeighborKey& key) const {
@@ -433,7 +454,14 @@ void World::handle(const Event& event) {
     ++events;
     Actions actions;
     engine->handle(event, now, actions);
+    take_turn(actions);
+}
+
+void World::take_turn(const Actions& actions) {
     execute(actions);
+    if (engine->ready()) {
+        kernel.close_kept_sockets();
+    }
 }
 
 void World::execute(const Actions& actions) {
@@ -516,7 +544,7 @@ void World::run_for(Duration duration) {
         if (due && *due <= now) {
             Actions actions;
             engine->tick(now, actions);
-            execute(actions);
+            take_turn(actions);
             pump();
             due = engine->next_deadline();
         }
@@ -551,16 +579,26 @@ void World::reload(const Config& new_config) {
     handle(Reconfigured{new_config});
 }
 
-void World::restart(const std::vector<SavedHost>& saved) {
-    for (const auto& [upstream, group] : std::set(kernel.memberships())) {
-        kernel.forget(upstream);
+void World::restart_without_sockets(const std::vector<SavedHost>& saved) {
+    for (const auto& [name, link] : kernel.links()) {
+        kernel.forget(link.index);
     }
+    restart(saved);
+}
+
+void World::restart(const std::vector<SavedHost>& saved) {
+    kernel.keep_sockets();
     for (const auto& downstream : snapshot().downstreams) {
         kernel.stop_capture(downstream.index);
     }
     engine = std::make_unique<Engine>(config, ++seed_);
     for (const SavedHost& host : saved) {
         handle(host);
+    }
+    if (!kernel.memberships().empty()) {
+        for (const auto& [name, link] : kernel.links()) {
+            handle(GroupsInherited{link.index, kernel.groups_held(link.index)});
+        }
     }
     kernel.lose_notifications(false);
     kernel.notifications.clear();

@@ -91,6 +91,10 @@ public:
     [[nodiscard]] int join(const Membership& membership);
     void leave(const Membership& membership);
     void forget(Ifindex upstream);
+    /// The process dies, and the service manager keeps its sockets.
+    void keep_sockets();
+    /// The new process closes what was kept.
+    void close_kept_sockets() { kept_.clear(); }
     [[nodiscard]] int probe(Ifindex index, const Ipv6Address& address);
     void dump(DumpKind kind);
     void start_capture(Ifindex index) { captured_.insert(index); }
@@ -101,6 +105,8 @@ public:
     void refuse_probes(int error) { probe_error_ = error; }
     void lose_notifications(bool lose) { losing_ = lose; }
     [[nodiscard]] bool losing_notifications() const { return losing_; }
+    /// Memberships go and nobody is told.
+    void lose_memberships(const std::string& upstream) { lose_memberships(index(upstream)); }
 
     // Time.
     [[nodiscard]] std::optional<TimePoint> next_timer() const;
@@ -110,11 +116,20 @@ public:
 
     [[nodiscard]] const Link* link(const std::string& name) const;
     [[nodiscard]] const Link* link(Ifindex index) const;
+    [[nodiscard]] const std::map<std::string, Link>& links() const { return links_; }
     [[nodiscard]] Ifindex index(const std::string& name) const;
-    /// What the kernel itself holds, whoever believes what.
-    [[nodiscard]] const std::set<Membership>& memberships() const { return held_; }
+    /// What the kernel itself holds for us, whoever believes what: through this process's sockets
+    /// or through kept ones.
+    [[nodiscard]] std::set<Membership> memberships() const;
+    [[nodiscard]] bool holds(const Membership& membership) const {
+        return held_.count(membership) != 0 || kept_.count(membership) != 0;
+    }
     [[nodiscard]] bool holds(const std::string& upstream, const Ipv6Address& host) const;
-    /// Sorted.
+    /// Through the sockets of this process.
+    [[nodiscard]] bool joined(const Membership& membership) const {
+        return held_.count(membership) != 0;
+    }
+    /// Those of the interface's own addresses included. Sorted.
     [[nodiscard]] std::vector<SolicitedNodeGroup> groups_held(Ifindex upstream) const;
     [[nodiscard]] bool captured(const std::string& name) const;
     [[nodiscard]] bool on_link(const std::string& upstream, const Ipv6Address& host) const;
@@ -150,6 +165,7 @@ private:
     std::map<Ipv6Address, std::string> living_;
     std::set<Ifindex> captured_;
     std::set<Membership> held_;
+    std::set<Membership> kept_;  ///< through sockets of an earlier process
     /// What the pool's sockets were given. Outlives what the kernel holds: a lost membership
     /// comes back only when its sockets are closed.
     std::set<Membership> pool_;
@@ -173,9 +189,11 @@ public:
     /// The machine sleeps: time passes and nothing runs.
     void suspend(Duration duration);
     void reload(const Config& config);
-    /// kill -9 and a new process: memberships are lost, the kernel's state stays, and `saved` is
-    /// handed to the new engine.
+    /// kill -9 and a new process, which gets `saved` and what the kept sockets hold. They are
+    /// closed when it is ready.
     void restart(const std::vector<SavedHost>& saved);
+    /// A new process after a reboot of the router's service manager: no socket was kept.
+    void restart_without_sockets(const std::vector<SavedHost>& saved);
     void handle(const Event& event);
     /// Notifications were lost and the daemon was told so.
     void overrun_ends();
@@ -211,6 +229,7 @@ public:
 private:
     std::optional<Event> execute(const Action& action);
     void execute(const Actions& actions);
+    void take_turn(const Actions& actions);
     void dump_if_due();
 
     std::uint64_t seed_;

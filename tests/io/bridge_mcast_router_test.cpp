@@ -30,7 +30,10 @@ int error_of(const std::function<void()>& call) {
 
 class BridgeMcastRouterTest : public testing::Test {
 protected:
-    BridgeMcastRouterTest() { test::run("ip link add name br0 type bridge"); }
+    BridgeMcastRouterTest() {
+        test::require_sandbox();
+        test::run("ip link add name br0 type bridge");
+    }
     ~BridgeMcastRouterTest() override {
         if (if_nametoindex("br0") != 0) {
             test::run("ip link delete br0");

@@ -46,6 +46,7 @@ TEST_F(ConfigFileTest, EveryKeyIsRead) {
 host-timeout = 60
 linger = 0
 max-hosts = 1_000
+audit-interval = 30
 capture = "mcast-router"
 log-level = "warning"
 
@@ -61,6 +62,7 @@ downstream = ["br0"]
     EXPECT_EQ(file.host_timeout, 60s);
     EXPECT_EQ(file.linger, 0s);
     EXPECT_EQ(file.max_hosts, 1000U);
+    EXPECT_EQ(file.audit_interval, 30s);
     EXPECT_EQ(file.capture, CaptureMode::mcast_router);
     EXPECT_EQ(file.log_level, spdlog::level::warn);
     const std::vector<UpstreamConfig> upstreams = {
@@ -76,6 +78,7 @@ TEST_F(ConfigFileTest, AbsentKeysStayOpenForTheCommandLine) {
     EXPECT_EQ(file.host_timeout, std::nullopt);
     EXPECT_EQ(file.linger, std::nullopt);
     EXPECT_EQ(file.max_hosts, std::nullopt);
+    EXPECT_EQ(file.audit_interval, std::nullopt);
     EXPECT_EQ(file.capture, std::nullopt);
     EXPECT_EQ(file.log_level, std::nullopt);
 }
@@ -86,6 +89,8 @@ TEST_F(ConfigFileTest, LimitsAreAllowedThemselves) {
     EXPECT_EQ(read("linger = 604800").linger, 604800s);
     EXPECT_EQ(read("max-hosts = 1").max_hosts, 1U);
     EXPECT_EQ(read("max-hosts = 1000000").max_hosts, 1'000'000U);
+    EXPECT_EQ(read("audit-interval = 0").audit_interval, 0s);
+    EXPECT_EQ(read("audit-interval = 86400").audit_interval, 86400s);
 }
 
 TEST_F(ConfigFileTest, EveryNameOfAModeOrLevelIsReadAsItIsWritten) {
@@ -102,7 +107,8 @@ TEST_F(ConfigFileTest, EveryNameOfAModeOrLevelIsReadAsItIsWritten) {
 
 TEST_F(ConfigFileTest, EveryRefusalNamesLineValueAndWhatIsAllowed) {
     const std::string top_keys =
-        "; allowed here are host-timeout, linger, max-hosts, capture, log-level, upstream";
+        "; allowed here are host-timeout, linger, max-hosts, audit-interval, capture, log-level, "
+        "upstream";
     const std::string name =
         ": allowed is an interface name: 1 to 15 bytes, no space, '/' or ':', not . or ..";
     const std::string prefix =
@@ -132,6 +138,9 @@ TEST_F(ConfigFileTest, EveryRefusalNamesLineValueAndWhatIsAllowed) {
         {"linger = '5'",
          "FILE:1: linger = \"5\": allowed are 0 to 604800 (seconds), without quotes"},
         {"max-hosts = 0", "FILE:1: max-hosts = 0: allowed are 1 to 1000000 (hosts)"},
+        {"audit-interval = -1", "FILE:1: audit-interval = -1: allowed are 0 to 86400 (seconds)"},
+        {"audit-interval = 86401",
+         "FILE:1: audit-interval = 86401: allowed are 0 to 86400 (seconds)"},
         // Names of modes and levels.
         {"capture = 'all'",
          "FILE:1: capture = \"all\": allowed are auto, allmulti, mcast-router and promisc"},
@@ -262,6 +271,8 @@ TEST_F(ConfigFileTest, AFileThatCannotBeReadIsNamed) {
                                      ": the configuration file cannot be read: No such file or "
                                      "directory");
     EXPECT_EQ(refusal_of("/dev"), "/dev: the configuration file cannot be read: Is a directory");
+    EXPECT_EQ(refusal_of("/dev/zero"),
+              "/dev/zero: the configuration file cannot be read: it is no regular file");
     EXPECT_EQ(refusal_of("/dev/zero"),
               "/dev/zero: the configuration file cannot be read: it is longer than 1 MiB");
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -49,6 +50,14 @@ inline void enter_fresh_network() {
     run("ip link set lo up");
 }
 
+/// For fixtures that change interfaces where they are: only tests/netns/sandbox gives them a
+/// network that is theirs.
+inline void require_sandbox() {
+    if (std::getenv("SOLICITD_IN_OWN_NAMESPACES") == nullptr) {
+        throw std::runtime_error("this test changes the network: run it by tests/netns/sandbox");
+    }
+}
+
 /// For state of the kernel that tells nobody when it changes. False at the deadline.
 [[nodiscard]] inline bool eventually(const std::function<bool()>& condition,
                                      std::chrono::milliseconds deadline = 5s) {
@@ -60,6 +69,17 @@ inline void enter_fresh_network() {
         std::this_thread::sleep_for(5ms);
     }
     return true;
+}
+
+/// Sets the interface up and waits until it passes packets: the kernel works on that afterwards.
+inline void bring_up(const std::string& interface) {
+    run("ip link set dev " + interface + " up");
+    if (!eventually([&] {
+            return output("ip -o link show dev " + interface).find(" state UP ") !=
+                   std::string::npos;
+        })) {
+        throw std::runtime_error(interface + " does not come up");
+    }
 }
 
 /// Runs the loop until stop(0) is called in a callback; false at the deadline.

@@ -50,6 +50,7 @@ const Packet kFence = test::neighbor_solicitation(kFenceSource, kAllNodes, kOthe
 
 class NdCaptureTest : public testing::Test {
 protected:
+    NdCaptureTest() { test::require_sandbox(); }
     ~NdCaptureTest() override { test::run("ip -all netns delete"); }
 
     [[nodiscard]] NdCapture capture(const std::string& interface,
@@ -107,8 +108,9 @@ protected:
     NdCaptureOnACable() {
         test::run("ip link add name near type veth peer name far");
         // Else the kernel would speak up for addresses of its own.
-        test::run("ip link set dev near addrgenmode none up");
+        test::run("ip link set dev near addrgenmode none");
         test::run("ip link set dev far addrgenmode none up");
+        test::bring_up("near");
     }
     ~NdCaptureOnACable() override {
         if (if_nametoindex("near") != 0) {
@@ -254,7 +256,7 @@ TEST_F(NdCaptureOnACable, ALinkThatGoesDownDoesNotSpinAndIsHeardAgain) {
 
     EXPECT_LT(busy_while_idle(), 20ms);
 
-    test::run("ip link set dev near up");
+    test::bring_up("near");
     far.send(test::dad_solicitation(kHost));
     await(kHost);
 }
@@ -263,6 +265,37 @@ TEST_F(NdCaptureOnACable, StaysSilentWhenTheInterfaceIsDeleted) {
     const NdCapture capturing = capture("near");
     test::run("ip link delete near");
     EXPECT_LT(busy_while_idle(), 20ms);
+}
+
+TEST_F(NdCaptureOnACable, TellsThatItHearsNothingAnyMoreWhenAnotherInterfaceHasTheIndex) {
+    const Ifindex index = test::index_of("near");
+    bool unbound = false;
+    const NdCapture capturing(
+        loop_, index, "near", CaptureMode::automatic, false, counters_, [](const HostSeen&) {},
+        [&] {
+            unbound = true;
+            loop_.stop(0);
+        });
+    test::run("ip link delete near");
+    test::run("ip link add name near index " + std::to_string(index) + " type veth peer name far");
+    EXPECT_TRUE(test::run_until_stopped(loop_));
+    EXPECT_TRUE(unbound);
+}
+
+TEST_F(NdCaptureOnACable, IgnoresPacketsOfOtherVlansAndOfInterfacesOnTop) {
+    const MacAddress top{{2, 0, 0, 0, 0, 0x77}};
+    test::run("ip link add link near name top address " + top.to_string() + " type macvlan");
+    test::run("ip link set dev top addrgenmode none up");
+    const Wire far("far");
+    const NdCapture capturing = capture("near");
+    test::Frame to_top{test::dad_solicitation(kOther)};
+    to_top.destination = top;
+    test::Frame tagged{test::dad_solicitation(kHost)};
+    tagged.vlan = 20;
+    far.send(to_top);
+    far.send(tagged);
+    fence(far);
+    EXPECT_THAT(seen_, testing::IsEmpty());
 }
 
 TEST_F(NdCaptureOnACable, AnInterfaceThatIsNotThereIsRefusedByName) {
@@ -279,7 +312,7 @@ TEST_F(NdCaptureOnACable, AnInterfaceThatIsNotThereIsRefusedByName) {
 TEST_F(NdCaptureOnACable, StartsOnALinkThatIsDown) {
     test::run("ip link set dev near down");
     const NdCapture capturing = capture("near");
-    test::run("ip link set dev near up");
+    test::bring_up("near");
     const Wire far("far");
     far.send(test::dad_solicitation(kHost));
     await(kHost);

@@ -36,12 +36,16 @@ struct Frame {
     Packet packet;
     MacAddress source{{2, 0, 0, 0, 0, 0x51}};
     std::optional<MacAddress> destination{};
+    std::uint8_t vlan = 0;  ///< 0: untagged
 
     [[nodiscard]] Packet bytes() const {
         const MacAddress multicast{{0x33, 0x33, packet[36], packet[37], packet[38], packet[39]}};
         const MacAddress to = destination.value_or(multicast);
         Packet frame(to.bytes.begin(), to.bytes.end());
         frame.insert(frame.end(), source.bytes.begin(), source.bytes.end());
+        if (vlan != 0) {
+            frame.insert(frame.end(), {0x81, 0x00, 0x00, vlan});
+        }
         frame.insert(frame.end(), {0x86, 0xDD});
         frame.insert(frame.end(), packet.begin(), packet.end());
         return frame;

@@ -40,8 +40,8 @@ rm "$document"
 kill -USR1 "$daemon_pid"
 eventually 5 test -e "$document"
 assert jq -e '.hosts | length >= 2' "$document"
-assert_equal "files besides the document and the lock" "" \
-    "$(find "$work/run" -type f ! -name "${document##*/}" ! -name lock)"
+assert_equal "files besides the document, the lock and the saved hosts" "" \
+    "$(find "$work/run" -type f ! -name "${document##*/}" ! -name lock ! -name hosts)"
 eventually 5 logged '[0-9]+ hosts'
 
 step "A daemon that does not answer: exit status 1 after 5 s, not with the old document"

@@ -48,9 +48,9 @@ fail() {
 
 show_state() {
     echo "-- memberships of the router's eth9"
-    in_ns router ip -6 maddr show dev eth9 || true
+    in_ns router ip -6 maddr show dev eth9 | head -n 60 || true
     echo "-- the switch's groups"
-    mdb || true
+    mdb | head -n 60 || true
     echo "-- the router's neighbors"
     in_ns router ip -6 neigh show || true
     echo "-- the daemon's log"
@@ -92,6 +92,17 @@ wait_for() {
 eventually() {
     wait_for "$@"
     ok "${*:2}"
+}
+
+# within MILLISECONDS COMMAND...: the same, and says how long it took.
+within() {
+    local allowed=$1 begin took
+    shift
+    begin=$(microseconds)
+    wait_for $(((allowed + 999) / 1000)) "$@"
+    took=$((($(microseconds) - begin) / 1000))
+    [ "$took" -le "$allowed" ] || fail "took $took ms, allowed are $allowed: $*"
+    ok "$* ($took ms)"
 }
 
 # stays SECONDS COMMAND...: the command succeeds all that time.
@@ -168,9 +179,13 @@ connect() {
     in_ns "$3" ip link set "$4" up
 }
 
+new_mac() { printf '02:00:5e:%02x:%02x:%02x\n' $((RANDOM % 256)) $((RANDOM % 256)) $((RANDOM % 256)); }
+
 # add_bridge NS NAME: without snooping for now, so that all is flooded.
+# With a MAC of its own: otherwise it takes the lowest of its ports', and ndppd goes on naming the
+# former one when that changes.
 add_bridge() {
-    in_ns "$1" ip link add "$2" type bridge forward_delay 0 mcast_snooping 0
+    in_ns "$1" ip link add "$2" address "$(new_mac)" type bridge forward_delay 0 mcast_snooping 0
     in_ns "$1" ip link set "$2" up
 }
 
@@ -302,10 +317,10 @@ switch_forwards() { mdb "${2:-switch}" | grep -Eq "port to-router grp $1( |\$)";
 
 neighbor_state() { in_ns router ip -6 neigh show dev br0 to "$1" | awk '{print $NF}'; }
 
-# capture NAME NAMESPACE INTERFACE: ND and MLD on the wire from now on, a line a message in the file
-# that `captured NAME` prints. See wire.py for what a line looks like.
+# capture NAME NAMESPACE INTERFACE [--times]: ND and MLD on the wire from now on, a line a message in
+# the file that `captured NAME` prints. See wire.py for what a line looks like.
 capture() {
-    spawn "$2" "$netns_dir/wire.py" listen "$3" >"$work/$1.wire"
+    spawn "$2" "$netns_dir/wire.py" listen "${@:3}" >"$work/$1.wire"
     wait_for 5 grep -q listening "$work/$1.wire"
 }
 captured() { cat "$work/$1.wire"; }
@@ -358,6 +373,22 @@ stop_daemon() {
     assert_equal "exit status after SIGTERM" 0 "$status"
 }
 
+# crash_daemon: it gets no chance to say or to leave anything.
+crash_daemon() {
+    kill -KILL "$daemon_pid"
+    wait "$daemon_pid" 2>/dev/null || true
+}
+
+# freeze_daemon: it does nothing from now on; thaw_daemon lets it go on.
+freeze_daemon() {
+    kill -STOP "$daemon_pid"
+    wait_for 5 grep -q '^State:.*stopped' "/proc/$daemon_pid/status"
+}
+thaw_daemon() { kill -CONT "$daemon_pid"; }
+
+# open_files: how many the daemon has.
+open_files() { find "/proc/$daemon_pid/fd" -type l | wc -l; }
+
 # run_solicitd ARGUMENT...: in the foreground; sets status, and output (both streams).
 run_solicitd() {
     # shellcheck disable=SC2034  # for the scenarios
@@ -373,5 +404,6 @@ state() {
 }
 # host_state ADDRESS: tentative, confirmed, probing, absent, own, or unknown.
 host_state() { state "[.hosts[] | select(.address == \"$1\") | .state][0] // \"unknown\""; }
+evidence_of() { state "[.hosts[] | select(.address == \"$1\") | .evidence][0] // \"none\""; }
 host_is() { [ "$(host_state "$1")" = "$2" ]; }
 counter() { state ".counters[\"$1\"] // 0"; }

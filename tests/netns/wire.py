@@ -10,9 +10,11 @@ of an ordinary user does not have.
 """
 
 import argparse
+import itertools
 import socket
 import struct
 import sys
+import time
 
 ETH_P_ALL = 0x0003
 ETH_P_IPV6 = 0x86DD
@@ -78,8 +80,9 @@ def listen(arguments):
     while True:
         frame, (_, _, packet_type, *_) = sniffer.recvfrom(65536)
         direction = "out" if packet_type == PACKET_OUTGOING else "in"
+        when = [time.monotonic_ns() // 1000] if arguments.times else []
         for line in describe(frame):
-            print(direction, line, flush=True)
+            print(*when, direction, line, flush=True)
 
 
 def own_mac(interface):
@@ -126,8 +129,9 @@ def send(arguments):
 
     out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     out.bind((interface, 0))
-    for _ in range(arguments.count):
+    for _ in itertools.count() if arguments.count == 0 else range(arguments.count):
         out.send(frame)
+        time.sleep(arguments.interval)
 
 
 def notify(arguments):
@@ -144,6 +148,7 @@ def main():
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("listen")
     command.add_argument("interface")
+    command.add_argument("--times", action="store_true", help="microseconds before each line")
     command.set_defaults(run=listen)
     command = commands.add_parser("notify")
     command.add_argument("socket")
@@ -155,7 +160,8 @@ def main():
     command.add_argument("--source", help="of an NS")
     command.add_argument("--destination", help="default: the solicited-node group, or ff02::1")
     command.add_argument("--mac", help="default: the interface's")
-    command.add_argument("--count", type=int, default=1)
+    command.add_argument("--count", type=int, default=1, help="0: until it is ended")
+    command.add_argument("--interval", type=float, default=0, help="seconds in between")
     command.add_argument("--hop-limit", type=int, default=255)
     command.add_argument("--code", type=int, default=0)
     command.add_argument("--options", help="bytes in hex instead of the link-layer address")

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The kernel loses memberships without a word that reaches the daemon: an audit finds that out.
+. "$(dirname "$0")/lib.sh"
+make_topology
+
+readonly silent=${prefix}61:1 # known by its DAD alone
+groups=("$(group_of "$host1")" "$(group_of "$host2")" "$(group_of "$silent")")
+joined_all() {
+    local group
+    for group in "${groups[@]}"; do joined "$group" || return; done
+}
+address_upstream() {
+    in_ns router ip -6 addr replace "${prefix}2/64" dev eth9 metric 2048
+}
+lose_by_mtu() {
+    in_ns router ip link set eth9 mtu 1279
+    in_ns router ip link set eth9 mtu 1500
+    address_upstream
+}
+lose_by_replacing() { # by one with the same name, index and MAC
+    local index mac
+    index=$(in_ns router ip -j link show eth9 | jq '.[0].ifindex')
+    mac=$(in_ns router ip -j link show eth9 | jq -r '.[0].address')
+    in_ns router ip link del eth9
+    in_ns router ip link add eth9 index "$index" address "$mac" type veth \
+        peer name to-router netns switch
+    in_ns switch ip link set to-router up master sw
+    in_ns router ip link set eth9 up
+    address_upstream
+}
+# More events than the daemon's receive buffer holds, so that later ones are lost.
+fill_receive_buffer() {
+    for number in $(seq 60000); do
+        printf 'neigh replace fe80::50:1 lladdr 02:00:00:00:%02x:%02x nud stale dev lo\n' \
+            $((number / 256 % 256)) $((number % 256))
+    done | in_ns router ip -6 -batch -
+}
+losses() { grep -c 'the kernel had lost [0-9]* groups\? on eth9' "$daemon_log" || true; }
+audited() { [ "$(counter audits)" -gt 0 ]; }
+lost_more_than() { [ "$(losses)" -gt "$1" ]; }
+
+step "All is joined, and nothing was ever lost"
+start_daemon
+say_nd host1 dad "$silent"
+eventually 2 joined_all
+eventually 2 audited
+assert_equal "losses" 0 "$(losses)"
+
+for how in mtu replacing; do
+    step "Lost by $how while the daemon does nothing; what it reads later tells it all"
+    freeze_daemon
+    "lose_by_$how"
+    assert_not joined "${groups[0]}" # control: nobody else brings them back
+    thaw_daemon
+    within 1000 joined_all
+
+    step "... and when the news is lost too, in an overrun"
+    before=$(losses)
+    overruns=$(counter netlink.overruns)
+    freeze_daemon
+    fill_receive_buffer
+    "lose_by_$how"
+    assert_not joined "${groups[0]}"
+    thaw_daemon
+    eventually 5 joined_all
+    assert_not [ "$(counter netlink.overruns)" = "$overruns" ]
+    eventually 1 lost_more_than "$before"
+done
