@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/events.hpp"
+#include "io/atomic_file.hpp"
 #include "io/event_loop.hpp"
 
 namespace solicitd {
@@ -21,6 +22,8 @@ class HostKeeper {
 public:
     static constexpr Duration kRuntimeDelay = std::chrono::milliseconds(500);
     static constexpr Duration kStateInterval = std::chrono::minutes(5);
+    /// After a failed write into the runtime directory; the state directory's comes in its turn.
+    static constexpr Duration kRetry = std::chrono::seconds(10);
 
     using Source = std::function<std::vector<SavedHost>()>;
     using Complain = std::function<void(std::string)>;
@@ -41,23 +44,26 @@ public:
 private:
     struct File {
         std::filesystem::path path;
+        io::Durability durability;
+        Duration retry;
+        io::EventLoop::Timer timer;
         std::uint64_t written = 0;  ///< the version in it
+        bool armed = false;
         bool complained = false;
     };
 
     [[nodiscard]] std::optional<std::vector<SavedHost>> read(const std::filesystem::path& path);
-    void write(File& file, bool survive_power_loss);
+    void on_timer(File& file);
+    void arm(File& file, TimePoint when);
+    /// False when it must be tried again.
+    bool write(File& file);
 
     Source hosts_;
     Complain complain_;
     File runtime_;
     File state_;
     std::uint64_t version_ = 0;
-    io::EventLoop::Timer runtime_timer_;
-    io::EventLoop::Timer state_timer_;
-    std::optional<TimePoint> state_written_;
-    bool runtime_armed_ = false;
-    bool state_armed_ = false;
+    std::optional<TimePoint> state_written_;  ///< or tried, which wears out flash as well
 };
 
 }  // namespace solicitd

@@ -170,11 +170,22 @@ private:
     void say(const LanHost& host, Evidence evidence) {
         const FakeKernel::Link* lan = kernel().link(host.downstream);
         kernel().host_says(host.address, host.downstream, evidence);
-        const bool heard = lan != nullptr && lan->running() && kernel().captured(host.downstream);
+        const bool heard = lan != nullptr && lan->running() && kernel().captured(host.downstream) &&
+                           can_be_served(host);
         world_.pump();
         if (heard && world_.engine->summary().hosts < world_.config.max_hosts) {
             require(world_.host(host.address).has_value(), host.text + " spoke, yet is no host");
         }
+    }
+
+    /// Where all prefixes are configured, others are not even remembered.
+    bool can_be_served(const LanHost& host) {
+        const auto& upstreams = world_.config.upstreams;
+        return std::any_of(upstreams.begin(), upstreams.end(), [&](const UpstreamConfig& each) {
+            return std::count(each.downstreams.begin(), each.downstreams.end(), host.downstream) !=
+                       0 &&
+                   (each.prefixes.empty() || is_shared(each, host.address));
+        });
     }
 
     void change_neighbors() {
@@ -271,7 +282,6 @@ private:
 
     void overrun() {
         ++happened_["overruns"];
-        overrunning_ = true;
         kernel().lose_notifications(true);
         for (std::uint64_t i = below(8); i > 0; --i) {
             switch (below(6)) {
@@ -284,7 +294,6 @@ private:
             world_.run_for(milliseconds(below(50)));
         }
         world_.overrun_ends();
-        overrunning_ = false;
         world_.run_for(seconds(2));  // a round of dumps, and the audit that follows it
         check_held();
     }
@@ -434,7 +443,10 @@ private:
     /// What holds at any time.
     void check() {
         const StateSnapshot state = world_.snapshot();
-        require(state.hosts.size() <= std::max(world_.config.max_hosts, host_count_),
+        const auto own = static_cast<std::size_t>(
+            std::count_if(state.hosts.begin(), state.hosts.end(),
+                          [](const auto& host) { return host.state == "own"; }));
+        require(state.hosts.size() <= std::max(world_.config.max_hosts, host_count_) + own,
                 "more hosts than max-hosts");
         host_count_ = state.hosts.size();
         std::set<std::string> now_present;
@@ -544,7 +556,6 @@ private:
     std::size_t host_count_ = 0;     ///< then
     std::map<std::string, Ifindex> former_index_;
     std::deque<TimePoint> probes_;
-    bool overrunning_ = false;
     bool refusing_joins_ = false;
     std::map<std::string, std::uint64_t> happened_;
 };

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <set>
 #include <sstream>
 #include <string>
@@ -193,6 +195,67 @@ TEST_F(MulticastPoolTest, LeaveAndJoinWorksOnASocketThatLostItsMembership) {
     EXPECT_EQ(pool_.join(eth9_, group(2)), 0);
     EXPECT_EQ(held_by_kernel("eth9"), (std::set{group(1), group(2)}));
     EXPECT_EQ(pool_.sockets(), 1U);
+}
+
+/// What the keeper was told, and checks that it fits together.
+struct Kept {
+    std::map<std::string, int> open;
+    std::set<std::string> names;
+    std::size_t closed = 0;
+
+    MulticastPool::Keeper keeper() {
+        return {[this](const std::string& name, int fd) {
+                    EXPECT_TRUE(names.insert(name).second) << name << " twice";
+                    EXPECT_EQ(name.find_first_of(": \n"), std::string::npos) << name;
+                    EXPECT_LE(name.size(), 255U);
+                    EXPECT_GE(fd, 0);
+                    open.emplace(name, fd);
+                },
+                [this](const std::string& name) {
+                    EXPECT_EQ(open.erase(name), 1U) << name << " was not open";
+                    ++closed;
+                }};
+    }
+};
+
+TEST_F(MulticastPoolTest, TheKeeperIsToldOfEachSocketWhileItExists) {
+    const std::uint32_t groups = shrink_option_memory() ? 200 : 5000;
+    Kept kept;
+    MulticastPool pool(kept.keeper());
+    for (std::uint32_t i = 0; i < groups; ++i) {
+        ASSERT_EQ(pool.join(eth9_, group(i)), 0) << i;
+        ASSERT_EQ(kept.open.size(), pool.sockets()) << "from the first membership on";
+    }
+    EXPECT_EQ(pool.join(far9_, group(1)), 0);
+    EXPECT_EQ(pool.join(9999, group(1)), ENODEV);
+    EXPECT_EQ(kept.open.size(), pool.sockets());
+    EXPECT_GE(kept.open.size(), 3U);
+    for (const auto& [name, fd] : kept.open) {
+        int domain = 0;
+        socklen_t size = sizeof domain;
+        EXPECT_EQ(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size), 0) << name;
+        EXPECT_EQ(domain, AF_INET6);
+    }
+    pool.leave(far9_, group(1));
+    EXPECT_EQ(kept.closed, 1U);
+    pool.forget(eth9_);
+    EXPECT_TRUE(kept.open.empty());
+    EXPECT_EQ(pool.sockets(), 0U);
+}
+
+TEST_F(MulticastPoolTest, TheEndTellsTheKeeperNothingAndNamesAreNeverTheSame) {
+    Kept kept;
+    std::vector<Fd> stored;
+    for (int i = 0; i < 3; ++i) {
+        MulticastPool pool(kept.keeper());
+        ASSERT_EQ(pool.join(eth9_, group(1)), 0);
+        stored.emplace_back(::dup(kept.open.rbegin()->second));
+    }
+    EXPECT_EQ(kept.names.size(), 3U);
+    EXPECT_EQ(kept.closed, 0U);
+    EXPECT_EQ(held_by_kernel("eth9"), (std::set{group(1)})) << "a duplicate holds it";
+    stored.clear();
+    EXPECT_TRUE(held_by_kernel("eth9").empty());
 }
 
 /// No assertion on time: it prints what the pool costs above the least possible.

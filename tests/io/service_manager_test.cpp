@@ -1,18 +1,23 @@
 #include "io/service_manager.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "io/fd.hpp"
 
@@ -51,8 +56,126 @@ protected:
         return std::string(buffer.data(), static_cast<std::size_t>(size));
     }
 
+    /// A message that may bring one descriptor along.
+    struct Message {
+        std::string text;
+        Fd fd;
+    };
+    Message heard_with_fd() const {
+        std::array<char, 1024> buffer{};
+        iovec part{buffer.data(), buffer.size()};
+        alignas(cmsghdr) std::array<char, 1024> control{};
+        msghdr header{};
+        header.msg_iov = &part;
+        header.msg_iovlen = 1;
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+        Message message;
+        const ssize_t size = ::recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (size < 0) {
+            return message;
+        }
+        message.text.assign(buffer.data(), static_cast<std::size_t>(size));
+        for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
+             item = CMSG_NXTHDR(&header, item)) {
+            if (item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_RIGHTS) {
+                EXPECT_EQ(item->cmsg_len, CMSG_LEN(sizeof(int))) << "one descriptor";
+                int fd = -1;
+                std::memcpy(&fd, CMSG_DATA(item), sizeof fd);
+                message.fd = Fd(fd);
+            }
+        }
+        return message;
+    }
+
     Fd socket_;
 };
+
+/// Whether both are the same open file, so that what one holds the other keeps.
+bool same_file(int a, int b) {
+    struct stat of_a {};
+    struct stat of_b {};
+    return ::fstat(a, &of_a) == 0 && ::fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+TEST_F(ServiceManagerTest, StoresADuplicateUnderItsNameAndForgetsItByThat) {
+    ServiceManager manager;
+    const Fd kept(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    manager.store_fd("mld-1-2", kept.get());
+    const Message stored = heard_with_fd();
+    EXPECT_EQ(stored.text, "FDSTORE=1\nFDPOLL=0\nFDNAME=mld-1-2");
+    ASSERT_TRUE(stored.fd);
+    EXPECT_NE(stored.fd.get(), kept.get());
+    EXPECT_TRUE(same_file(stored.fd.get(), kept.get()));
+
+    manager.forget_fd("mld-1-2");
+    const Message forgotten = heard_with_fd();
+    EXPECT_EQ(forgotten.text, "FDSTOREREMOVE=1\nFDNAME=mld-1-2");
+    EXPECT_FALSE(forgotten.fd);
+    EXPECT_EQ(heard(), std::nullopt);
+}
+
+/// systemd hands descriptors over from number 3 on: in a process of its own, where those are free
+/// to be replaced. Its exit code: 0, or the number of the check that failed.
+int take_in_child(const char* pid_of_whom) {
+    const Fd one(::socket(AF_INET6, SOCK_DGRAM, 0));
+    const Fd two(::socket(AF_INET6, SOCK_DGRAM, 0));
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const int first = ::fcntl(one.get(), F_DUPFD, 100);
+        const int second = ::fcntl(two.get(), F_DUPFD, 100);
+        ::dup2(first, 3);
+        ::dup2(second, 4);
+        ::setenv("LISTEN_FDS", "2", 1);
+        ::setenv("LISTEN_FDNAMES", "mld-7-1-2:mld-7-2-3", 1);
+        ::setenv("LISTEN_PID",
+                 pid_of_whom != nullptr ? pid_of_whom : std::to_string(::getpid()).c_str(), 1);
+        ServiceManager manager;
+        std::vector<ServiceManager::StoredFd> stored = manager.take_stored_fds();
+        if (pid_of_whom != nullptr) {
+            ::_exit(stored.empty() ? 0 : 1);
+        }
+        int failed = stored.size() == 2 ? 0 : 2;
+        if (failed == 0) {
+            failed = stored[0].name == "mld-7-1-2" && stored[1].name == "mld-7-2-3" ? 0 : 3;
+        }
+        if (failed == 0) {
+            failed = same_file(stored[0].fd.get(), first) && same_file(stored[1].fd.get(), second)
+                         ? 0
+                         : 4;
+        }
+        if (failed == 0) {
+            failed = (::fcntl(stored[0].fd.get(), F_GETFD) & FD_CLOEXEC) != 0 ? 0 : 5;
+        }
+        if (failed == 0) {  // taken once, and no child takes them for its own
+            failed = manager.take_stored_fds().empty() && ::getenv("LISTEN_FDS") == nullptr &&
+                             ::getenv("LISTEN_PID") == nullptr &&
+                             ::getenv("LISTEN_FDNAMES") == nullptr
+                         ? 0
+                         : 6;
+        }
+        if (failed == 0) {
+            stored.clear();
+            failed = ::fcntl(3, F_GETFD) == -1 && ::fcntl(4, F_GETFD) == -1 ? 0 : 7;
+        }
+        ::_exit(failed);
+    }
+    int status = -1;
+    if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
+        return -1;
+    }
+    return WEXITSTATUS(status);
+}
+
+TEST_F(ServiceManagerTest, TakesWhatAnEarlierProcessStored) {
+    EXPECT_EQ(take_in_child(nullptr), 0);
+}
+
+TEST_F(ServiceManagerTest, DescriptorsMeantForAnotherProcessAreNotOurs) {
+    EXPECT_EQ(take_in_child("1"), 0);
+    EXPECT_TRUE(ServiceManager().take_stored_fds().empty());
+}
 
 TEST_F(ServiceManagerTest, TellsEachStepOfItsLife) {
     ServiceManager manager;
@@ -118,6 +241,8 @@ TEST_F(ServiceManagerTest, WithoutAServiceManagerNothingHappens) {
     manager.reloading();
     manager.status("text");
     manager.feed_watchdog();
+    manager.store_fd("mld-1-2", socket_.get());
+    manager.forget_fd("mld-1-2");
     manager.stopping();
     EXPECT_EQ(heard(), std::nullopt);
 }

@@ -35,24 +35,41 @@ fill_receive_buffer() {
             $((number / 256 % 256)) $((number % 256))
     done | in_ns router ip -6 -batch -
 }
+# let_audits_pass: until none is on its way any more.
+let_audits_pass() {
+    local count since
+    count=$(audits)
+    since=$(microseconds)
+    while [ $(($(microseconds) - since)) -lt 1000000 ]; do
+        if audited_more_than "$count"; then
+            count=$(audits)
+            since=$(microseconds)
+        fi
+        sleep 0.05
+    done
+}
 losses() { grep -c 'the kernel had lost [0-9]* groups\? on eth9' "$daemon_log" || true; }
-audited() { [ "$(counter audits)" -gt 0 ]; }
+audits() { counter groups.audits; }
+audited_more_than() { [ "$(audits)" -gt "$1" ]; }
 lost_more_than() { [ "$(losses)" -gt "$1" ]; }
 
 step "All is joined, and nothing was ever lost"
 start_daemon
 say_nd host1 dad "$silent"
 eventually 2 joined_all
-eventually 2 audited
+eventually 2 audited_more_than 0
 assert_equal "losses" 0 "$(losses)"
 
 for how in mtu replacing; do
     step "Lost by $how while the daemon does nothing; what it reads later tells it all"
+    before=$(audits)
     freeze_daemon
     "lose_by_$how"
     assert_not joined "${groups[0]}" # control: nobody else brings them back
     thaw_daemon
     within 1000 joined_all
+    eventually 2 audited_more_than "$before"
+    let_audits_pass
 
     step "... and when the news is lost too, in an overrun"
     before=$(losses)
@@ -66,3 +83,24 @@ for how in mtu replacing; do
     assert_not [ "$(counter netlink.overruns)" = "$overruns" ]
     eventually 1 lost_more_than "$before"
 done
+
+step "The LAN's bridge is replaced by one with the same name, index and MAC, and the news is lost"
+newcomer=${prefix}71:1
+heard() {
+    say_nd host1 dad "$newcomer"
+    joined "$(group_of "$newcomer")"
+}
+index=$(in_ns router ip -j link show br0 | jq '.[0].ifindex')
+mac=$(in_ns router ip -j link show br0 | jq -r '.[0].address')
+freeze_daemon
+fill_receive_buffer
+in_ns router ip link del br0
+in_ns router ip link add br0 index "$index" address "$mac" type bridge \
+    forward_delay 0 mcast_snooping 0
+in_ns router ip link set br0 up
+start_snooping router br0
+for host in host1 host2; do in_ns router ip link set "lan-$host" master br0; done
+thaw_daemon
+eventually 5 heard
+assert joined_all
+cat $daemon_log | tail -20

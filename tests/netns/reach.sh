@@ -13,7 +13,7 @@ start_daemon
 for host in "$host1" "$host2"; do
     assert joined "$(group_of "$host")" # READY=1 promises as much
     eventually 5 switch_forwards "$(group_of "$host")"
-    assert gateway_reaches "$host"
+    eventually 5 gateway_reaches "$host"
 done
 
 step "A host that comes later is known by its DAD, before it may use its address"
@@ -25,7 +25,7 @@ eventually 2 joined "$(group_of "$host3")"
 assert_not has_address host3 "$host3"
 eventually 5 has_address host3 "$host3"
 eventually 5 switch_forwards "$(group_of "$host3")"
-assert gateway_reaches "$host3"
+eventually 5 gateway_reaches "$host3"
 
 step "A stopped daemon leaves everything, and the fault is back"
 stop_daemon

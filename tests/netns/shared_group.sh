@@ -25,7 +25,7 @@ in_ns host2 ip -6 addr del "$twin/64" dev eth0
 eventually 40 host_is "$twin" unknown
 assert joined "$group"
 assert_not saw eth9 "out report $group to-in"
-assert gateway_reaches "$host1"
+eventually 5 gateway_reaches "$host1"
 
 step "Both are gone: the group is left"
 in_ns host1 ip link set eth0 down

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# What the service manager is told: STATUS= as things change, WATCHDOG=1 at half of what it asks for,
+# and nothing of the latter when it does not ask.
+. "$(dirname "$0")/lib.sh"
+make_topology
+
+feeds() { grep -c '^WATCHDOG=1' "$notify_log" || true; }
+has_fed() { [ "$(feeds)" -ge "$1" ]; }
+status_says() { status_text | grep -Eq "$1"; }
+milliseconds() { date +%s%3N; }
+
+step "Control: no watchdog asked for, none fed; STATUS follows the hosts"
+start_daemon
+eventually 5 status_says '^3 hosts; eth9: 3 groups joined$'
+add_host host3
+give_address host3 2001:db8:1::13:3
+eventually 5 status_says '^4 hosts; eth9: 4 groups joined$'
+assert_equal "feeds" 0 "$(feeds)"
+stop_daemon
+
+step "WATCHDOG_USEC of 2 s: fed once a second"
+export WATCHDOG_USEC=2000000
+start_daemon
+eventually 5 has_fed 1
+begin=$(milliseconds)
+first=$(feeds)
+eventually 10 has_fed $((first + 3))
+took=$(($(milliseconds) - begin))
+unset WATCHDOG_USEC
+[ "$took" -ge 1900 ] && [ "$took" -le 4500 ] || fail "three feeds in $took ms, expected about 3000"
+stop_daemon
+
+step "SIGINT ends it as SIGTERM does"
+start_daemon
+group=$(group_of "$host1")
+assert joined "$group"
+kill -INT "$daemon_pid"
+wait_for 10 is_not running
+assert_not joined "$group"
+
+step "A downstream that is a port of a bridge is told of"
+start_daemon eth9 lan-host1
+eventually 5 logged 'lan-host1 is a port of a bridge'
+stop_daemon
