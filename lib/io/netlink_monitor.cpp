@@ -246,6 +246,9 @@ struct NetlinkMonitor::Impl {
         if (congested) {
             congested = false;
             want_round();
+            if (ping_sequence) {
+                ping();  // its answer may be among what was lost
+            }
         }
         if (dump) {
             ++counters.errors;
@@ -282,6 +285,9 @@ struct NetlinkMonitor::Impl {
         if (message.nlmsg_type == NLMSG_ERROR && message.nlmsg_pid == port &&
             message.nlmsg_seq == ping_sequence) {
             ping_sequence.reset();
+            if (when_answered) {
+                when_answered();
+            }
             return;
         }
         const bool answer =
@@ -329,6 +335,7 @@ struct NetlinkMonitor::Impl {
     Counters counters;
     std::uint32_t last_sequence = 0;
     std::optional<std::uint32_t> ping_sequence;  // until it is answered
+    std::function<void()> when_answered;
     std::optional<Dump> dump;
     // After an overrun the kernel drops events, without telling again, until the queue has been
     // empty once (NETLINK_S_CONGESTED). A round that began before would miss what they told.
@@ -348,7 +355,8 @@ void NetlinkMonitor::resync() {
     impl_->want_round();
 }
 
-void NetlinkMonitor::ping() {
+void NetlinkMonitor::ping(std::function<void()> when_answered) {
+    impl_->when_answered = std::move(when_answered);
     impl_->ping();
 }
 

@@ -44,8 +44,9 @@ public:
     /// that one is over. May be called in the sink.
     void resync();
 
-    /// Asks the kernel for the least there is (NLMSG_NOOP), to see that the socket works.
-    void ping();
+    /// Asks the kernel for the least there is (NLMSG_NOOP); `when_answered` is called, from the
+    /// loop, when the answer came: both work.
+    void ping(std::function<void()> when_answered = {});
     /// Whether the last ping() was answered; true before the first.
     [[nodiscard]] bool answered() const;
 

@@ -68,11 +68,26 @@ TEST_F(OptionsTest, TwoInterfacesAreEnough) {
 }
 
 TEST_F(OptionsTest, EveryOptionArrives) {
-    const Settings settings = load_settings(
-        parse({"--host-timeout", "60", "--linger=0", "--max-hosts", "10", "--capture", "promisc",
-               "--audit-interval", "0",
-               "--log-level", "debug", "--prefix", "2001:db8::/64", "eth9", "br0",
-               "--prefix=fd00::/48", "--runtime-dir", "/r", "--state-dir", "/s"}));
+    const Settings settings = load_settings(parse({"--host-timeout",
+                                                   "60",
+                                                   "--linger=0",
+                                                   "--max-hosts",
+                                                   "10",
+                                                   "--capture",
+                                                   "promisc",
+                                                   "--audit-interval",
+                                                   "0",
+                                                   "--log-level",
+                                                   "debug",
+                                                   "--prefix",
+                                                   "2001:db8::/64",
+                                                   "eth9",
+                                                   "br0",
+                                                   "--prefix=fd00::/48",
+                                                   "--runtime-dir",
+                                                   "/r",
+                                                   "--state-dir",
+                                                   "/s"}));
     Config expected;
     expected.upstreams = {
         {"eth9", {"br0"}, {parse_prefix("2001:db8::/64"), parse_prefix("fd00::/48")}}};

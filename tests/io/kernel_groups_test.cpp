@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "io/kernel.hpp"
 #include "io/multicast_pool.hpp"
@@ -42,7 +43,7 @@ TEST(ParseKernelGroups, AGroupIsThereOnce) {
 
 TEST(ParseKernelGroups, PassesOverWhatTheKernelCannotHaveWritten) {
     const std::string address = "ff0200000000000000000001ff000001";
-    for (const std::string& line : {
+    for (const std::string& line : std::vector<std::string>{
              std::string(),
              std::string("\n\n"),
              std::string("7"),

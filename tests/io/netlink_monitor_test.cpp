@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/netlink.h>
 #include <net/if.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <functional>
@@ -15,7 +17,10 @@
 #include <vector>
 
 #include "io/event_loop.hpp"
+#include "io/fd.hpp"
 #include "io/kernel.hpp"
+#include "io/multicast_pool.hpp"
+#include "io/netlink_decode.hpp"
 
 namespace solicitd::io {
 namespace {
@@ -35,6 +40,7 @@ struct World {
     std::map<std::pair<Ifindex, Ipv6Address>, NeighborSeen> neighbors;
     std::vector<std::string> brackets;  // "links{", "links}", ...
     std::optional<DumpKind> open;
+    std::vector<std::pair<Ifindex, SolicitedNodeGroup>> gone_groups;
 
     void handle(const Event& event) {
         std::visit([this](const auto& e) { on(e); }, event);
@@ -67,7 +73,7 @@ struct World {
         open.reset();
         brackets.push_back(name(e.kind) + "}");
     }
-    void on(const GroupGone& /*e*/) {}  // of interfaces that go; newer kernels only
+    void on(const GroupGone& e) { gone_groups.emplace_back(e.index, e.group); }
     template <typename Other>
     void on(const Other&) {
         ADD_FAILURE() << "netlink tells no such event";
@@ -129,6 +135,19 @@ protected:
         until_ = nullptr;
         return came;
     }
+    /// For what comes without an event.
+    [[nodiscard]] bool poll(const std::function<bool()>& condition) {
+        EventLoop::Timer timer;
+        timer = loop_.make_timer(1ms, [&] {
+            if (condition()) {
+                loop_.stop(0);
+            } else {
+                timer.set(EventLoop::now() + 1ms);
+            }
+        });
+        timer.set(EventLoop::now());
+        return run_until_stopped(loop_);
+    }
     [[nodiscard]] bool wait_for_rounds(std::uint64_t rounds) {
         return wait([this, rounds] { return monitor_->counters().dumps >= rounds; });
     }
@@ -170,6 +189,88 @@ TEST_F(NetlinkMonitorTest, ARoundTellsWhatThereIsBracketedAndInOrder) {
     EXPECT_FALSE(world_.neighbor("2001:db8::78")) << "a proxy is no host";
     EXPECT_EQ(monitor_->counters().errors, 0U);
     EXPECT_EQ(monitor_->counters().overruns, 0U);
+}
+
+TEST_F(NetlinkMonitorTest, APingIsAnswered) {
+    start();
+    EXPECT_TRUE(monitor_->answered()) << "nothing was asked";
+    for (int i = 0; i < 3; ++i) {
+        monitor_->ping();
+        EXPECT_FALSE(monitor_->answered()) << "the loop has not run";
+        EXPECT_TRUE(poll([this] { return monitor_->answered(); }));
+    }
+    EXPECT_EQ(monitor_->counters().errors, 0U);
+}
+
+TEST_F(NetlinkMonitorTest, APingBesideADumpDisturbsNeither) {
+    start();
+    monitor_->resync();
+    monitor_->ping();
+    monitor_->ping();
+    ASSERT_TRUE(wait_for_rounds(1));
+    EXPECT_TRUE(poll([this] { return monitor_->answered(); }));
+    EXPECT_EQ(monitor_->counters().errors, 0U);
+}
+
+TEST_F(NetlinkMonitorTest, APingIsAnsweredAfterAnOverrunToo) {
+    start(/*buffer=*/1);  // the kernel's minimum: a few messages
+    run("ip link set eth9 up; ip link set far9 up");
+    run("for i in $(seq 100); do echo route add 2001:db8:$i::/64 dev eth9; done | ip -6 -batch -");
+    monitor_->ping();  // its answer finds no room
+    EXPECT_TRUE(poll([this] { return monitor_->answered(); }));
+    EXPECT_GE(monitor_->counters().overruns, 1U);
+}
+
+/// Opens sockets for memberships on eth9, below which nothing else happens.
+class GroupGoneTest : public NetlinkMonitorTest {
+protected:
+    void SetUp() override {
+        NetlinkMonitorTest::SetUp();
+        const Fd probe(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+        const int group = kMcaddrGroup;
+        if (::setsockopt(probe.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) !=
+            0) {
+            GTEST_SKIP() << "the kernel has no RTNLGRP_IPV6_MCADDR (Linux 6.14)";
+        }
+        eth9_ = if_nametoindex("eth9");
+        start_and_dump();
+    }
+    /// All that the kernel had to tell until now is read.
+    [[nodiscard]] bool catch_up() {
+        const std::string marker = "marker" + std::to_string(++markers_);
+        run("ip link add " + marker + " type bridge");
+        return wait([&] { return world_.link(marker) != nullptr; });
+    }
+
+    static constexpr SolicitedNodeGroup kGroup{0xAB0001};
+    Ifindex eth9_ = 0;
+    MulticastPool pool_;
+    int markers_ = 0;
+};
+
+TEST_F(GroupGoneTest, AGroupThatNobodyHoldsAnyMoreIsTold) {
+    MulticastPool other;
+    ASSERT_EQ(pool_.join(eth9_, kGroup), 0);
+    ASSERT_EQ(other.join(eth9_, kGroup), 0);
+    pool_.leave(eth9_, kGroup);
+    ASSERT_TRUE(catch_up());
+    EXPECT_THAT(world_.gone_groups, testing::IsEmpty()) << "another socket holds it";
+    other.leave(eth9_, kGroup);
+    ASSERT_TRUE(catch_up());
+    EXPECT_THAT(world_.gone_groups, ElementsAre(testing::Pair(eth9_, kGroup)));
+}
+
+TEST_F(GroupGoneTest, OurOwnJoinsWakeNobody) {
+    ASSERT_TRUE(catch_up());
+    const std::uint64_t before = monitor_->counters().messages;
+    ASSERT_TRUE(catch_up());
+    const std::uint64_t of_a_marker = monitor_->counters().messages - before;
+    for (std::uint32_t i = 0; i < 100; ++i) {
+        ASSERT_EQ(pool_.join(eth9_, SolicitedNodeGroup{0xAB0000 + i}), 0);
+    }
+    ASSERT_TRUE(catch_up());
+    EXPECT_EQ(monitor_->counters().messages, before + 2 * of_a_marker);
+    EXPECT_THAT(world_.gone_groups, testing::IsEmpty());
 }
 
 TEST_F(NetlinkMonitorTest, FollowsALinkThroughItsLife) {

@@ -85,6 +85,7 @@ for how in mtu replacing; do
 done
 
 step "The LAN's bridge is replaced by one with the same name, index and MAC, and the news is lost"
+overruns=$(counter netlink.overruns)
 newcomer=${prefix}71:1
 heard() {
     say_nd host1 dad "$newcomer"
@@ -103,4 +104,17 @@ for host in host1 host2; do in_ns router ip link set "lan-$host" master br0; don
 thaw_daemon
 eventually 5 heard
 assert joined_all
-cat $daemon_log | tail -20
+assert_not [ "$(counter netlink.overruns)" = "$overruns" ]
+
+step "Without a reason it audits as often as it is told to"
+stop_daemon
+start_daemon --audit-interval 1 eth9 br0
+before=$(audits)
+eventually 5 audited_more_than $((before + 2))
+stop_daemon
+start_daemon --audit-interval 0 eth9 br0
+let_audits_pass
+before=$(audits)
+stays 2 is_not audited_more_than "$before"
+in_ns router ip link set eth9 address 02:00:00:00:99:99
+eventually 2 audited_more_than "$before"

@@ -34,16 +34,14 @@ joined_all() {
     for group in "${groups[@]}"; do joined "$group" || return; done
 }
 newcomers=256
-heard() { # a host that nobody has heard of says its first word
-    say_nd host1 dad "$newcomer"
-    joined "$(group_of "$newcomer")"
-}
 # all_is_right: and it is so soon.
 all_is_right() {
     within 1000 joined_all
     newcomers=$((newcomers + 1))
     newcomer=$prefix$(printf '%x' "$newcomers"):9
-    within 1000 heard
+    keep_saying_nd host1 dad "$newcomer" # nobody has heard of it before
+    within 1000 joined "$(group_of "$newcomer")"
+    kill "$speaker"
     wait_for 3 open_files_are "$files"
     assert running
 }

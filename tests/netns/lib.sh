@@ -302,8 +302,10 @@ group_of() {
     printf 'ff02::1:ff%02x:%x\n' $((0x${rest##*:} & 0xff)) $((0x$low))
 }
 
+# No pipes into `grep -q`: it ends at the first match, and what still writes fails by SIGPIPE.
+
 # joined GROUP [INTERFACE]: the router's kernel holds it.
-joined() { in_ns router ip -6 maddr show dev "${2:-eth9}" | grep -Eq "inet6 $1( |\$)"; }
+joined() { grep -Eq "inet6 $1( |\$)" < <(in_ns router ip -6 maddr show dev "${2:-eth9}"); }
 
 # users_of GROUP: how many sockets and addresses hold it on eth9.
 users_of() {
@@ -313,7 +315,7 @@ users_of() {
 
 mdb() { in_ns "${1:-switch}" bridge mdb show dev sw; }
 # switch_forwards GROUP [SWITCH]: to the router.
-switch_forwards() { mdb "${2:-switch}" | grep -Eq "port to-router grp $1( |\$)"; }
+switch_forwards() { grep -Eq "port to-router grp $1( |\$)" < <(mdb "${2:-switch}"); }
 
 neighbor_state() { in_ns router ip -6 neigh show dev br0 to "$1" | awk '{print $NF}'; }
 
@@ -332,6 +334,16 @@ say_nd() {
     local host=$1
     shift
     in_ns "$host" "$netns_dir/wire.py" send eth0 "$@"
+}
+
+# keep_saying_nd HOST KIND TARGET [OPTION...]: every 20 ms, from when this returns until the process
+# `speaker` is ended.
+keep_saying_nd() {
+    : >"$work/speaker"
+    spawn "$1" "$netns_dir/wire.py" send eth0 "${@:2}" --count 0 --interval 0.02 >"$work/speaker"
+    # shellcheck disable=SC2034  # for the scenarios
+    speaker=$spawned
+    wait_for 5 grep -q sending "$work/speaker"
 }
 
 # --- The daemon -----------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ make_topology
 
 # Few distinct addresses, changed often: the kernel's table has one limit for all namespaces.
 readonly addresses=300
-address_number() { printf '%s50:%x' "$prefix" "$1"; }
 # A batch for ip: each address in turn becomes STALE, REACHABLE with another MAC, or goes.
 changes() { # COUNT SEED
     awk -v count="$1" -v seed="$2" -v prefix="$prefix" -v addresses="$addresses" 'BEGIN {
@@ -33,8 +32,8 @@ living() { # neighbors in the prefix that the kernel believes in
 known() { state '.hosts[] | select(.downstream == "br0") | .address' | sort; }
 unserved() { state '[.hosts[] | select(.joined | not)] | length'; }
 knows_all_living() { [ -z "$(comm -23 <(living) <(known))" ]; }
-held() { in_ns router ip -6 maddr show dev eth9 | grep -c 'inet6 ff02::1:ff50:' || true; }
-groups_wanted() { known | grep -c "^${prefix}50:" || true; }
+held() { in_ns router ip -6 maddr show dev eth9 | grep -Ec 'inet6 ff02::1:ff5[01]:' || true; }
+groups_wanted() { known | grep -Ec "^${prefix}5[01]:" || true; }
 
 step "Some hosts are known"
 start_daemon
@@ -43,14 +42,13 @@ eventually 5 knows_all_living
 before=$(known)
 joined_before=$(held)
 [ "$joined_before" -gt 50 ] || fail "$joined_before groups only: the test is too small"
-assert_equal "overruns" 0 "$(counter netlink.overruns)"
 
 # while_frozen CHANGES SEED: they happen while the daemon does nothing.
 while_frozen() {
     freeze_daemon
     changes "$1" "$2" | in_ns router ip -6 -force -batch - 2>/dev/null || true
-    newest=$(address_number 999)
-    in_ns router ip -6 neigh replace "$newest" lladdr 02:00:00:00:09:99 nud stale dev br0
+    newest=$prefix$(printf '51:%x' "$2")
+    in_ns router ip -6 neigh replace "$newest" lladdr 02:00:00:00:00:51 nud stale dev br0
     assert_not joined "$(group_of "$newest")"
     thaw_daemon
 }
@@ -70,10 +68,10 @@ assert_equal_to_the_kernel
 echo "   overruns: $(counter netlink.overruns), messages: $(counter netlink.messages)"
 
 step "More than its receive buffer holds: events are lost, and made up for"
-in_ns router ip -6 neigh del "$newest" dev br0
 dumps=$(counter netlink.dumps)
+overruns=$(counter netlink.overruns)
 while_frozen 60000 3
 assert_equal_to_the_kernel
-[ "$(counter netlink.overruns)" -ge 1 ] || fail "no overrun: the changes were too few"
+[ "$(counter netlink.overruns)" -gt "$overruns" ] || fail "no overrun: the changes were too few"
 [ "$(counter netlink.dumps)" -gt "$dumps" ] || fail "no dump after the overrun"
 ok "overruns: $(counter netlink.overruns), dumps: $dumps, then $(counter netlink.dumps)"

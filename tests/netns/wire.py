@@ -129,7 +129,9 @@ def send(arguments):
 
     out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     out.bind((interface, 0))
-    for _ in itertools.count() if arguments.count == 0 else range(arguments.count):
+    if arguments.count == 0:
+        print("sending", flush=True)
+    for _ in range(arguments.count) if arguments.count else itertools.count():
         out.send(frame)
         time.sleep(arguments.interval)
 

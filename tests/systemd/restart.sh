@@ -3,7 +3,9 @@
 # the wire, and no Neighbor Solicitation of the gateway's lost. Runs inside of `container`, on the
 # topology of the scenarios in tests/netns.
 export SOLICITD_IN_SANDBOX=1
+# shellcheck disable=SC2034 # for lib.sh
 SOLICITD=$(command -v solicitd)
+# shellcheck source=SCRIPTDIR/../netns/lib.sh
 . /test/lib.sh
 
 readonly asker=${prefix}1
@@ -41,20 +43,19 @@ leaves() {
 # and until another has been at work for two seconds: the kernel puts a Leave off by up to one.
 # Sets solicitations, and lost, how many of them did not arrive.
 ask_through() {
-    local listeners=() sender pid
+    local listeners=() pid
     pid=$(property MainPID)
     capture gateway gw eth0
     listeners+=("$spawned")
     capture eth9 router eth9
     listeners+=("$spawned")
-    spawn gw "$netns_dir/wire.py" send eth0 ns "$host1" --source "$asker" --count 0 --interval 0.02
-    sender=$spawned
+    keep_saying_nd gw ns "$host1" --source "$asker"
     wait_for 5 asked_more_than eth9 in 10
     "$@"
     wait_for 15 is_another "$pid"
     wait_for 10 asked_more_than gateway out $(($(asked gateway out) + 100))
-    kill "$sender"
-    wait "$sender" 2>/dev/null || true
+    kill "$speaker"
+    wait "$speaker" 2>/dev/null || true
     for _ in $(seq 20); do
         all_arrived && break
         sleep 0.05
