@@ -229,8 +229,8 @@ TEST_F(DumpStateTest, AUserWhoMayNotIsToldToBeRoot) {
     }
     EXPECT_EQ(WEXITSTATUS(status), 1);
     // The lock is root's (whoever may open it could hold it), so the signal is not even tried.
-    EXPECT_EQ(text,
-              "cannot open " + (dir_ / "lock").string() + ": Permission denied; run this as root\n");
+    EXPECT_EQ(text, "cannot open " + (dir_ / "lock").string() +
+                        ": Permission denied; run this as root\n");
 }
 
 }  // namespace
