@@ -30,7 +30,7 @@ class Engine {
 public:
     /// After an interface is usable again: how long its former prefixes are believed to return.
     static constexpr Duration kOrphanedPrefix = std::chrono::seconds(60);
-    /// Link events come in bursts; an audit waits that long for the last one.
+    /// Events that call for an audit come in bursts; one audit serves all of so long.
     static constexpr Duration kAuditDelay = std::chrono::milliseconds(200);
 
     /// A tick that comes so much later than it was due tells that the machine was suspended.
