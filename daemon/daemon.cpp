@@ -65,6 +65,7 @@ Daemon::Daemon(const Options& options, const Settings& settings, io::Journal& jo
                                                std::exchange(refused_captures_, {})) {
                                               perform(action);
                                           }
+                                          update_status();
                                       })),
       watchdog_timer_(loop_.make_timer(0s, [this] { feed_watchdog(); })) {
     const auto handle = [&](int signal, void (Daemon::*handler)()) {
@@ -201,6 +202,7 @@ void Daemon::perform(const StartCapture& action) {
 void Daemon::capture_again(const StartCapture& action, Duration after) {
     refused_captures_.push_back(action);
     capture_timer_.set(io::EventLoop::now() + after);
+    status_timer_.set(io::EventLoop::now() + kStatusDelay);
 }
 
 void Daemon::perform(const StopCapture& action) {
@@ -230,9 +232,8 @@ void Daemon::perform(const Resync& /*action*/) {
 }
 
 void Daemon::perform(const Notice& notice) {
-    const io::Record record = journal_record(notice);
-    if (journal_.wants(record.level)) {
-        journal_.write(record);
+    if (journal_.wants(level_of(notice.kind))) {
+        journal_.write(journal_record(notice));
     }
 }
 

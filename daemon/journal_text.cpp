@@ -29,6 +29,33 @@ std::string_view remedy(int error) {
 
 }  // namespace
 
+spdlog::level::level_enum level_of(NoticeKind kind) {
+    switch (kind) {
+        case NoticeKind::joined:
+        case NoticeKind::joined_many:
+        case NoticeKind::left:
+        case NoticeKind::left_many:
+        case NoticeKind::join_recovered:
+        case NoticeKind::groups_inherited:
+        case NoticeKind::interface_usable:
+        case NoticeKind::prefix_added:
+        case NoticeKind::prefix_removed: return spdlog::level::info;
+        case NoticeKind::groups_lost:
+        case NoticeKind::interface_without_ipv6:
+        case NoticeKind::interface_waiting:
+        case NoticeKind::interface_down:
+        case NoticeKind::interface_lost:
+        case NoticeKind::bridge_port:
+        case NoticeKind::no_prefix:
+        case NoticeKind::hosts_full: return spdlog::level::warn;
+        case NoticeKind::join_failed: return spdlog::level::err;
+        case NoticeKind::host_confirmed:
+        case NoticeKind::host_silent:
+        case NoticeKind::host_gone: return spdlog::level::debug;
+    }
+    return spdlog::level::info;
+}
+
 io::Record journal_record(const Notice& notice) {
     io::Record record;
     const std::string& interface = notice.interface;
@@ -37,113 +64,112 @@ io::Record journal_record(const Notice& notice) {
     const std::string prefix = notice.prefix ? notice.prefix->to_string() : "";
     const std::string_view evidence = notice.evidence ? to_string(*notice.evidence) : "";
 
-    const auto say = [&](spdlog::level::level_enum level, std::string_view id, std::string text) {
-        record.level = level;
+    record.level = level_of(notice.kind);
+    const auto say = [&](std::string_view id, std::string text) {
         record.message_id = id;
         record.text = std::move(text);
     };
-    using namespace spdlog::level;
     switch (notice.kind) {
         case NoticeKind::joined:
-            say(info, "a730dca39fc948aba58c60b7006f9eaa",
+            say("a730dca39fc948aba58c60b7006f9eaa",
                 host.empty()
                     ? fmt::format("joined {} on {}", group, interface)
                     : fmt::format("joined {} on {} for {} ({})", group, interface, host, evidence));
             break;
         case NoticeKind::joined_many:
-            say(info, "3422c4deb5c240c4a3af1d5e4a1cdcd1",
+            say("3422c4deb5c240c4a3af1d5e4a1cdcd1",
                 fmt::format("joined {} on {}", plural(notice.count, "group"), interface));
             break;
         case NoticeKind::left:
-            say(info, "c164835c98a645ff9d493a5105b20c95",
+            say("c164835c98a645ff9d493a5105b20c95",
                 host.empty()
                     ? fmt::format("left {} on {}: none of its hosts was seen", group, interface)
                     : fmt::format("left {} on {}: nobody is left of it, last was {}", group,
                                   interface, host));
             break;
         case NoticeKind::left_many:
-            say(info, "f852fce50b7346f4a10d295f25ccbfe2",
+            say("f852fce50b7346f4a10d295f25ccbfe2",
                 fmt::format("left {} on {}", plural(notice.count, "group"), interface));
             break;
         case NoticeKind::join_failed:
-            say(err, "cdfb7225153647e4bab387c7fbed34bf",
+            say("cdfb7225153647e4bab387c7fbed34bf",
                 fmt::format("cannot join {} on {} for {}: {}; trying again, ever less often up to "
                             "once a minute{}",
                             group, interface, host, std::strerror(notice.error),
                             remedy(notice.error)));
             break;
         case NoticeKind::join_recovered:
-            say(info, "cc5a3563d16a4c58a0e4e0e2e01e4506",
+            say("cc5a3563d16a4c58a0e4e0e2e01e4506",
                 fmt::format("all groups that could not be joined on {} are joined now", interface));
             break;
         case NoticeKind::groups_lost:
-            say(warn, "ee0eaa1e49124a1985978c0a7207672f",
+            say("ee0eaa1e49124a1985978c0a7207672f",
                 fmt::format("the kernel had lost {} on {} (IPv6 off for a moment, or another "
                             "interface in its place): joined again",
                             plural(notice.count, "group"), interface));
             break;
         case NoticeKind::groups_inherited:
-            say(info, "a1fe7da5582b4916bc074fd67197079b",
+            say("a1fe7da5582b4916bc074fd67197079b",
                 fmt::format("keeps {} on {} that an earlier run held for hosts it did not save",
                             plural(notice.count, "group"), interface));
             break;
         case NoticeKind::interface_without_ipv6:
-            say(warn, "06ac29fb8ff747489d72ad8e6dbdb76c",
+            say("06ac29fb8ff747489d72ad8e6dbdb76c",
                 fmt::format("{} has no IPv6, because its MTU is below 1280: its groups are joined "
                             "again when it has",
                             interface));
             break;
         case NoticeKind::interface_waiting:
-            say(warn, "2649aa4521fd472589a4279e4cc5d309",
+            say("2649aa4521fd472589a4279e4cc5d309",
                 fmt::format("waiting for interface {}, which does not exist yet", interface));
             break;
         case NoticeKind::interface_usable:
-            say(info, "e32613e13e844315b7e8771eb367d5e3", fmt::format("{} is up", interface));
+            say("e32613e13e844315b7e8771eb367d5e3", fmt::format("{} is up", interface));
             break;
         case NoticeKind::interface_down:
-            say(warn, "4b8ee8658ed34fd8bc39dfc835a2ef23",
+            say("4b8ee8658ed34fd8bc39dfc835a2ef23",
                 fmt::format("{} is down or has no carrier: waiting for it", interface));
             break;
         case NoticeKind::interface_lost:
-            say(warn, "327d47e291cc4ffa8ce48a75da06e505",
+            say("327d47e291cc4ffa8ce48a75da06e505",
                 fmt::format("{} is gone (deleted or renamed): waiting for it to come back",
                             interface));
             break;
         case NoticeKind::bridge_port:
-            say(warn, "51fc5ecdef524bdba5f5c3883de50cbf",
+            say("51fc5ecdef524bdba5f5c3883de50cbf",
                 fmt::format("{} is a port of a bridge, which takes its packets first: name the "
                             "bridge as the downstream instead",
                             interface));
             break;
         case NoticeKind::prefix_added:
-            say(info, "98c929fc2ea149febbdedca7c0156977",
+            say("98c929fc2ea149febbdedca7c0156977",
                 fmt::format("{} is on-link on {}: hosts with it are served", prefix, interface));
             break;
         case NoticeKind::prefix_removed:
-            say(info, "4b8a889c2c6e4e10872ac9f827ad78f2",
+            say("4b8a889c2c6e4e10872ac9f827ad78f2",
                 fmt::format("{} is not on-link on {} any more: hosts with it are not served",
                             prefix, interface));
             break;
         case NoticeKind::no_prefix:
-            say(warn, "bd771106e51d405e841cebc4c9ae16a9",
+            say("bd771106e51d405e841cebc4c9ae16a9",
                 fmt::format("{} has no on-link prefix: no host can be served before it gets an "
                             "address with one, or an on-link route; --prefix would name one",
                             interface));
             break;
         case NoticeKind::host_confirmed:
-            say(debug, "3ebcb901e1874635910984cb3da25f35",
+            say("3ebcb901e1874635910984cb3da25f35",
                 fmt::format("{} on {} is in use ({})", host, interface, evidence));
             break;
         case NoticeKind::host_silent:
-            say(debug, "7e8239ba068a49c7b0abb1b0f46e70e0",
+            say("7e8239ba068a49c7b0abb1b0f46e70e0",
                 fmt::format("{} on {} does not answer; kept for the linger", host, interface));
             break;
         case NoticeKind::host_gone:
-            say(debug, "fd98f04a8d6341e79896ebdb0c47c798",
+            say("fd98f04a8d6341e79896ebdb0c47c798",
                 fmt::format("{} on {} is gone", host, interface));
             break;
         case NoticeKind::hosts_full:
-            say(warn, "7e7a9363c0c549f0b884ff73e9027f2b",
+            say("7e7a9363c0c549f0b884ff73e9027f2b",
                 fmt::format("{} on {} is not served, nor are others that come: {} are known, as "
                             "many as max-hosts allows",
                             host, interface, plural(notice.count, "host")));
