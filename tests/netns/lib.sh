@@ -172,14 +172,19 @@ add_ns() {
     set_sysctl "$1" net.ipv6.conf.default.router_solicitations=0
 }
 
+# A MAC whose link-local address falls into the groups ff02::1:ff5e:*, which no scenario uses.
+new_mac() {
+    printf '02:%02x:%02x:5e:%02x:%02x\n' $((RANDOM % 256)) $((RANDOM % 256)) \
+        $((RANDOM % 256)) $((RANDOM % 256))
+}
+
 # connect NS1 IF1 NS2 IF2: a cable, up.
 connect() {
-    ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"
+    ip link add "$2" netns "$1" address "$(new_mac)" type veth \
+        peer name "$4" netns "$3" address "$(new_mac)"
     in_ns "$1" ip link set "$2" up
     in_ns "$3" ip link set "$4" up
 }
-
-new_mac() { printf '02:00:5e:%02x:%02x:%02x\n' $((RANDOM % 256)) $((RANDOM % 256)) $((RANDOM % 256)); }
 
 # add_bridge NS NAME: without snooping for now, so that all is flooded.
 # With a MAC of its own: otherwise it takes the lowest of its ports', and ndppd goes on naming the
