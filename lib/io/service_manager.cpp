@@ -53,7 +53,10 @@ void ServiceManager::feed_watchdog() {
 
 std::vector<ServiceManager::StoredFd> ServiceManager::take_stored_fds() {
     struct Free {
-        void operator()(void* memory) const { std::free(memory); }
+        // libsystemd gives what malloc() gave it.
+        void operator()(void* memory) const {
+            std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc)
+        }
     };
     char** raw_names = nullptr;
     // Out of the environment, so that no child takes them for its own.
