@@ -104,7 +104,7 @@ private:
                 Evidence evidence, Turn turn);
     void take(Host& host, HostLife::Step step, Turn turn);
     void requeue(Host& host, TimePoint now);
-    void serve(Host& host, Turn turn);
+    void serve(Host& host, std::size_t upstream, Turn turn);
     void remove(Host& host, Turn turn);
     void look_at_hosts(Turn turn);
     void wait_anew(Duration slept, TimePoint now);

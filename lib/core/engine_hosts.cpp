@@ -135,7 +135,9 @@ Host* Engine::admit(DownstreamId downstream, const Ipv6Address& address, const M
     host->mac = mac;
     host->evidence = evidence;
     host->first_seen = host->last_seen = host->since = turn.now;
-    serve(*host, turn);
+    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+        serve(*host, i, turn);
+    }
     requeue(*host, turn.now);
     return host;
 }
@@ -177,15 +179,13 @@ void Engine::requeue(Host& host, TimePoint now) {
     }
 }
 
-/// Counts the host on each of its downstream's upstreams that has its prefix.
-void Engine::serve(Host& host, Turn turn) {
-    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
-        const std::uint32_t bit = 1U << i;
-        if ((downstreams_[host.key.downstream].upstreams & bit) != 0 &&
-            upstreams_[i].prefixes.contains(host.key.address)) {
-            host.upstreams |= bit;
-            upstreams_[i].plan.add_host({host.key.address, host.evidence}, turn.actions);
-        }
+/// Counts the host on the upstream, if that is one of its downstream's and has its prefix.
+void Engine::serve(Host& host, std::size_t upstream, Turn turn) {
+    const std::uint32_t bit = 1U << upstream;
+    if ((downstreams_[host.key.downstream].upstreams & bit) != 0 &&
+        upstreams_[upstream].prefixes.contains(host.key.address)) {
+        host.upstreams |= bit;
+        upstreams_[upstream].plan.add_host({host.key.address, host.evidence}, turn.actions);
     }
 }
 

@@ -275,8 +275,7 @@ void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
     }
     if (!link.has_ipv6()) {
         if (upstream.plan.attached()) {
-            Notice off(NoticeKind::interface_without_ipv6, link.name);
-            turn.actions.emplace_back(std::move(off));
+            turn.actions.emplace_back(Notice(NoticeKind::interface_without_ipv6, link.name));
         }
         upstream.plan.detach(turn.actions);
     } else if (synced_ && !upstream.plan.attached()) {
@@ -307,8 +306,7 @@ void Engine::link_seen(DownstreamId id, const LinkSeen& event, Turn turn) {
         tell_state(link, turn);
     }
     if (link.bridge != 0 && link.bridge != before.bridge) {
-        Notice port(NoticeKind::bridge_port, link.name);
-        turn.actions.emplace_back(std::move(port));
+        turn.actions.emplace_back(Notice(NoticeKind::bridge_port, link.name));
     }
     const bool recapture = before.exists() && link.snooping_bridge != before.snooping_bridge;
     if (recapture) {
@@ -326,8 +324,7 @@ void Engine::link_seen(DownstreamId id, const LinkSeen& event, Turn turn) {
 }
 
 void Engine::lose(Upstream& upstream, Turn turn) {
-    Notice lost(NoticeKind::interface_lost, upstream.link.name);
-    turn.actions.emplace_back(std::move(lost));
+    turn.actions.emplace_back(Notice(NoticeKind::interface_lost, upstream.link.name));
     upstream.plan.detach(turn.actions);
     upstream.prefixes.orphan_all();
     upstream.orphans_until.reset();
@@ -336,8 +333,7 @@ void Engine::lose(Upstream& upstream, Turn turn) {
 
 void Engine::lose(DownstreamId id, Turn turn) {
     Downstream& downstream = downstreams_[id];
-    Notice lost(NoticeKind::interface_lost, downstream.link.name);
-    turn.actions.emplace_back(std::move(lost));
+    turn.actions.emplace_back(Notice(NoticeKind::interface_lost, downstream.link.name));
     turn.actions.emplace_back(StopCapture{downstream.link.index});
     downstream.link = Interface(downstream.link.name);
     for (const Downstream::OwnAddress& own : std::exchange(downstream.own_addresses, {})) {
@@ -356,11 +352,10 @@ void Engine::start_capture(const Downstream& downstream, Turn turn) const {
 }
 
 void Engine::tell_state(const Interface& link, Turn turn) const {
-    Notice notice(!link.exists()  ? NoticeKind::interface_waiting
-                  : link.usable() ? NoticeKind::interface_usable
-                                  : NoticeKind::interface_down,
-                  link.name);
-    turn.actions.emplace_back(std::move(notice));
+    turn.actions.emplace_back(Notice(!link.exists()  ? NoticeKind::interface_waiting
+                                     : link.usable() ? NoticeKind::interface_usable
+                                                     : NoticeKind::interface_down,
+                                     link.name));
 }
 
 /// Applies a change to an upstream's prefixes; if any came or went, says so and serves each host
@@ -394,8 +389,7 @@ void Engine::change_prefixes(Upstream& upstream, Turn turn,
 void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
     const bool missing = upstream.link.exists() && upstream.prefixes.prefixes().empty();
     if (missing && !upstream.no_prefix_told) {
-        Notice notice(NoticeKind::no_prefix, upstream.link.name);
-        turn.actions.emplace_back(std::move(notice));
+        turn.actions.emplace_back(Notice(NoticeKind::no_prefix, upstream.link.name));
     }
     upstream.no_prefix_told = missing;
 }
@@ -403,15 +397,10 @@ void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
 /// Which hosts are served on the upstream, decided anew.
 void Engine::replan(std::size_t index, Turn turn) {
     Upstream& upstream = upstreams_[index];
-    const std::uint32_t bit = 1U << index;
     upstream.plan.begin_replan();
     hosts_.for_each([&](Host& host) {
-        host.upstreams &= ~bit;
-        if ((downstreams_[host.key.downstream].upstreams & bit) != 0 &&
-            upstream.prefixes.contains(host.key.address)) {
-            host.upstreams |= bit;
-            upstream.plan.add_host({host.key.address, host.evidence}, turn.actions);
-        }
+        host.upstreams &= ~(1U << index);
+        serve(host, index, turn);
     });
     upstream.plan.end_replan(turn.actions);
 }
