@@ -111,6 +111,15 @@ protected:
         return eventually([&] { return entry().find(state) != std::string::npos; });
     }
 
+    /// FAILED, or collected after that: the kernel's table is one for all namespaces, and when
+    /// others fill it the collector takes FAILED entries first (kernel: neigh_periodic_work).
+    [[nodiscard]] static bool fails() {
+        return eventually([] {
+            const std::string left = entry();
+            return left.empty() || left.find("FAILED") != std::string::npos;
+        });
+    }
+
     const Ipv6Address host_ = Ipv6Address::parse("2001:db8::99").value();
     Ifindex lan_ = 0;
     NeighborProber& prober() {
@@ -146,7 +155,7 @@ TEST_P(KnownNeighbor, ThatIsAwayIsAskedThreeTimesAndFails) {
         ASSERT_TRUE(asked) << i;
         EXPECT_TRUE(asked->unicast) << i;
     }
-    EXPECT_TRUE(becomes("FAILED")) << entry();
+    EXPECT_TRUE(fails()) << entry();
 }
 
 INSTANTIATE_TEST_SUITE_P(States, KnownNeighbor, testing::Values("STALE", "REACHABLE", "DELAY"));
@@ -165,13 +174,13 @@ TEST_F(NeighborProberTest, AnUnknownHostThatIsAwayFails) {
     take_host_away();
     EXPECT_EQ(prober().probe(lan_, host_), 0);
     EXPECT_THAT(entry(), HasSubstr("INCOMPLETE"));
-    EXPECT_TRUE(becomes("FAILED")) << entry();
+    EXPECT_TRUE(fails()) << entry();
 }
 
 TEST_F(NeighborProberTest, AFailedEntryIsAskedByMulticastAgain) {
     take_host_away();
     ASSERT_EQ(prober().probe(lan_, host_), 0);
-    ASSERT_TRUE(becomes("FAILED"));
+    ASSERT_TRUE(fails());
     run("ip -n host addr add 2001:db8::99/64 dev eth0 nodad");
     const Wire wire("lan0");
     EXPECT_EQ(prober().probe(lan_, host_), 0);
@@ -186,7 +195,7 @@ TEST_F(NeighborProberTest, AnEntryBeingResolvedIsLeftToIt) {
     ASSERT_EQ(prober().probe(lan_, host_), 0);
     ASSERT_THAT(entry(), HasSubstr("INCOMPLETE"));
     EXPECT_EQ(prober().probe(lan_, host_), 0);
-    EXPECT_TRUE(becomes("FAILED")) << entry();
+    EXPECT_TRUE(fails()) << entry();
 }
 
 TEST_F(NeighborProberTest, APermanentEntryStaysAsItIs) {
