@@ -216,9 +216,12 @@ void Daemon::perform(const ProbeHost& action) {
     answer(ProbeResult{action.index, action.address, prober_.probe(action.index, action.address)});
 }
 
+void Daemon::perform(const SendReport& /*action*/) {}
+
 void Daemon::perform(const AuditGroups& action) {
     try {
-        answer(GroupsHeld{action.upstream, io::read_kernel_groups()[action.upstream]});
+        answer(
+            GroupsHeld{action.upstream, io::read_kernel_groups()[action.upstream], std::nullopt});
     } catch (const std::system_error& error) {
         // /proc is not there for us: nothing can be compared, and nothing is lost by that.
         if (!std::exchange(audit_refusal_told_, true)) {

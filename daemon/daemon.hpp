@@ -44,6 +44,7 @@ private:
     void perform(const StartCapture& action);
     void perform(const StopCapture& action);
     void perform(const ProbeHost& action);
+    void perform(const SendReport& action);
     void perform(const AuditGroups& action);
     void perform(const Resync& action);
     void perform(const Notice& notice);

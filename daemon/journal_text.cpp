@@ -36,11 +36,16 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::left:
         case NoticeKind::left_many:
         case NoticeKind::join_recovered:
+        case NoticeKind::querier_found:
+        case NoticeKind::report_recovered:
+        case NoticeKind::reports_pass:
         case NoticeKind::groups_inherited:
         case NoticeKind::interface_usable:
         case NoticeKind::prefix_added:
         case NoticeKind::prefix_removed: return spdlog::level::info;
         case NoticeKind::groups_lost:
+        case NoticeKind::querier_lost:
+        case NoticeKind::reports_discarded:
         case NoticeKind::interface_without_ipv6:
         case NoticeKind::interface_waiting:
         case NoticeKind::interface_down:
@@ -48,7 +53,10 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::bridge_port:
         case NoticeKind::no_prefix:
         case NoticeKind::hosts_full: return spdlog::level::warn;
+        case NoticeKind::report_failed:
         case NoticeKind::join_failed: return spdlog::level::err;
+        case NoticeKind::announced:
+        case NoticeKind::lan_asked:
         case NoticeKind::host_confirmed:
         case NoticeKind::host_silent:
         case NoticeKind::host_gone: return spdlog::level::debug;
@@ -168,6 +176,14 @@ io::Record journal_record(const Notice& notice) {
             say("fd98f04a8d6341e79896ebdb0c47c798",
                 fmt::format("{} on {} is gone", host, interface));
             break;
+        case NoticeKind::querier_found:
+        case NoticeKind::querier_lost:
+        case NoticeKind::announced:
+        case NoticeKind::report_failed:
+        case NoticeKind::report_recovered:
+        case NoticeKind::reports_discarded:
+        case NoticeKind::reports_pass:
+        case NoticeKind::lan_asked: break;
         case NoticeKind::hosts_full:
             say("7e7a9363c0c549f0b884ff73e9027f2b",
                 fmt::format("{} on {} is not served, nor are others that come: {} are known, as "

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -27,11 +28,16 @@ struct ForgetMemberships {
     Ifindex upstream = 0;
 };
 
+/// Sniff on a downstream: ND and, with `mld`, reports; or on an upstream: queries, reports of
+/// others, and Neighbor Solicitations.
+enum class Side : std::uint8_t { downstream, upstream };
 struct StartCapture {
     Ifindex index = 0;
     std::string name;
+    Side side = Side::downstream;
     CaptureMode mode = CaptureMode::automatic;
     bool snooping_bridge = false;
+    bool mld = true;
 };
 struct StopCapture {
     Ifindex index = 0;
@@ -44,6 +50,14 @@ struct ProbeHost {
     Ipv6Address address;
 };
 
+/// Tell the snoopers again what is held: one MLD report; answered by ReportSent. v1: one group.
+struct SendReport {
+    Ifindex upstream = 0;
+    Ipv6Address source;  ///< link-local
+    MldVersion version = MldVersion::v2;
+    std::vector<SolicitedNodeGroup> groups;
+};
+
 /// Read what the kernel holds; answered by GroupsHeld.
 struct AuditGroups {
     Ifindex upstream = 0;
@@ -53,7 +67,7 @@ struct AuditGroups {
 struct Resync {};
 
 using Action = std::variant<JoinGroup, LeaveGroup, ForgetMemberships, StartCapture, StopCapture,
-                            ProbeHost, AuditGroups, Resync, Notice>;
+                            ProbeHost, SendReport, AuditGroups, Resync, Notice>;
 using Actions = std::vector<Action>;
 
 }  // namespace solicitd

@@ -22,6 +22,14 @@ enum class CaptureMode : std::uint8_t {
     promisc,       ///< PACKET_MR_PROMISC: also unicast between hosts, at a cost in throughput
 };
 
+/// When we send MLD reports of our own, beside the kernel's.
+enum class AnnounceMode : std::uint8_t {
+    automatic,  ///< while no querier is heard, and when the kernel would stay silent at the wrong
+                ///< time
+    always,     ///< every announce-interval, too
+    never,
+};
+
 /// An interface towards a gateway, and those behind which its hosts live.
 struct UpstreamConfig {
     std::string interface;
@@ -45,6 +53,7 @@ struct Range {
 inline constexpr Range kHostTimeoutRange{1, 86'400, "seconds"};
 inline constexpr Range kLingerRange{0, 604'800, "seconds"};
 inline constexpr Range kAuditIntervalRange{0, 86'400, "seconds"};
+inline constexpr Range kAnnounceIntervalRange{1, 3'600, "seconds"};
 inline constexpr Range kMaxHostsRange{1, 1'000'000, "hosts"};
 inline constexpr std::size_t kMaxUpstreams = 32;  // a host keeps its upstreams in a 32-bit mask
 
@@ -58,6 +67,9 @@ struct Config {
     /// Between two comparisons of what is held with the kernel; 0: only when there is a reason.
     std::chrono::seconds audit_interval{60};
     CaptureMode capture = CaptureMode::automatic;
+    AnnounceMode announce = AnnounceMode::automatic;
+    std::chrono::seconds announce_interval{60};
+    bool mld_evidence = true;  ///< whether the LAN's MLD reports count
 
     friend bool operator==(const Config&, const Config&) = default;
 };
@@ -71,12 +83,16 @@ struct BadSetting : std::invalid_argument {
 /// "auto", "allmulti", "mcast-router" or "promisc".
 [[nodiscard]] std::string_view to_string(CaptureMode mode);
 
+/// "auto", "always" or "never".
+[[nodiscard]] std::string_view to_string(AnnounceMode mode);
+
 /// Whether the kernel would take the name for an interface (kernel: dev_valid_name).
 [[nodiscard]] bool is_interface_name(std::string_view name);
 
 // What the configuration file and the command line allow. Each returns the value or throws
 // BadSetting.
 [[nodiscard]] CaptureMode parse_capture_mode(std::string_view text);
+[[nodiscard]] AnnounceMode parse_announce_mode(std::string_view text);
 [[nodiscard]] std::string parse_interface(std::string_view text);
 /// ADDRESS/LENGTH without host bits, length 1 to 127, of addresses that is_global_unicast() allows.
 [[nodiscard]] Ipv6Prefix parse_prefix(std::string_view text);

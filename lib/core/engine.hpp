@@ -95,6 +95,10 @@ private:
     void on(const GroupGone& event, Turn turn);
     void on(const ProbeResult& event, Turn turn);
     void on(const SavedHost& event, Turn turn);
+    void on(const GroupReported& event, Turn turn);
+    void on(const QueryHeard& event, Turn turn);
+    void on(const NeighborAsked& event, Turn turn);
+    void on(const ReportSent& event, Turn turn);
     void on(const Reconfigured& event, Turn turn);
 
     // Hosts (engine_hosts.cpp)

@@ -347,8 +347,9 @@ void Engine::lose(DownstreamId id, Turn turn) {
 }
 
 void Engine::start_capture(const Downstream& downstream, Turn turn) const {
-    turn.actions.emplace_back(StartCapture{downstream.link.index, downstream.link.name,
-                                           config_.capture, downstream.link.snooping_bridge});
+    const Interface& link = downstream.link;
+    turn.actions.emplace_back(StartCapture{link.index, link.name, Side::downstream, config_.capture,
+                                           link.snooping_bridge, config_.mld_evidence});
 }
 
 void Engine::tell_state(const Interface& link, Turn turn) const {

@@ -42,8 +42,12 @@ StateSnapshot::Upstream describe(const Upstream& upstream) {
         described.prefixes.push_back({prefix.to_string(), origins(upstream.prefixes, prefix)});
     }
     upstream.plan.for_each([&](SolicitedNodeGroup group, const MembershipPlan::Membership& each) {
-        described.groups.push_back({group.address().to_string(), std::string(to_string(each.state)),
-                                    each.hosts, each.error, each.claimed()});
+        StateSnapshot::Group& line = described.groups.emplace_back();
+        line.group = group.address().to_string();
+        line.state = to_string(each.state);
+        line.hosts = each.hosts;
+        line.error = each.error;
+        line.claimed = each.claimed();
     });
     std::sort(described.groups.begin(), described.groups.end(),
               [](const auto& a, const auto& b) { return a.group < b.group; });

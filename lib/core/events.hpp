@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/evidence.hpp"
 #include "core/ipv6_address.hpp"
 #include "core/mac_address.hpp"
+#include "core/mld_message.hpp"
 
 /// Facts: all that the core is ever told, apart from the time. A start-up dump, a live
 /// notification and a resync arrive as the same events.
@@ -95,6 +97,27 @@ struct HostSeen {
     Evidence evidence = Evidence::solicitation;
 };
 
+/// A record of an MLD report sniffed on a downstream, or on an upstream where others report.
+struct GroupReported {
+    Ifindex index = 0;
+    SolicitedNodeGroup group;
+    MldVersion version = MldVersion::v2;
+    MacAddress mac;  ///< the frame's source
+};
+
+/// An MLD query sniffed on an upstream.
+struct QueryHeard {
+    Ifindex index = 0;
+    MldQuery query;
+};
+
+/// A Neighbor Solicitation sniffed on an upstream. Not DAD: somebody there wants to reach the
+/// target.
+struct NeighborAsked {
+    Ifindex index = 0;
+    Ipv6Address target;
+};
+
 /// A host of an earlier run, to be joined at once and then asked.
 struct SavedHost {
     std::string downstream;
@@ -126,10 +149,23 @@ struct GroupsInherited {
     Ifindex upstream = 0;
     std::vector<SolicitedNodeGroup> groups;
 };
+/// What an interface has sent since it was made (kernel: /proc/net/dev_snmp6).
+struct MldOutput {
+    std::uint64_t reports = 0;   ///< MLDv1 and MLDv2 reports that left the IPv6 stack
+    std::uint64_t discards = 0;  ///< packets of any kind that it dropped on their way out
+
+    friend bool operator==(const MldOutput&, const MldOutput&) = default;
+};
 /// Answers AuditGroups: what the kernel holds on the interface, whoever asked for it. Sorted.
 struct GroupsHeld {
     Ifindex upstream = 0;
     std::vector<SolicitedNodeGroup> groups;
+    std::optional<MldOutput> output;  ///< nullopt: the kernel does not tell
+};
+/// What became of a SendReport.
+struct ReportSent {
+    Ifindex upstream = 0;
+    int error = 0;  ///< errno; EPERM: a firewall of this machine dropped it
 };
 /// RTM_DELMULTICAST (Linux 6.14 and later): nobody holds the group any more.
 struct GroupGone {
@@ -150,8 +186,9 @@ struct Reconfigured {
 };
 
 using Event =
-    std::variant<HostSeen, NeighborSeen, NeighborGone, LinkSeen, LinkGone, AddressSeen, AddressGone,
-                 RouteSeen, RouteGone, DumpBegin, DumpEnd, MembershipResult, GroupsInherited,
-                 GroupsHeld, GroupGone, ProbeResult, SavedHost, Reconfigured>;
+    std::variant<HostSeen, GroupReported, QueryHeard, NeighborAsked, ReportSent, NeighborSeen,
+                 NeighborGone, LinkSeen, LinkGone, AddressSeen, AddressGone, RouteSeen, RouteGone,
+                 DumpBegin, DumpEnd, MembershipResult, GroupsInherited, GroupsHeld, GroupGone,
+                 ProbeResult, SavedHost, Reconfigured>;
 
 }  // namespace solicitd

@@ -13,6 +13,7 @@ enum class Evidence : std::uint8_t {
     neighbor,       ///< the kernel's neighbor table (RTM_NEWNEIGH)
     own_address,    ///< RTM_NEWADDR: the router's own address on a downstream
     saved,          ///< from the state of an earlier run
+    mld_report,     ///< of a group, on the LAN: some address in it is in use, we do not know which
 };
 
 /// The name in the journal, the state and the table.
@@ -24,6 +25,7 @@ enum class Evidence : std::uint8_t {
         case Evidence::neighbor: return "neighbor";
         case Evidence::own_address: return "own-address";
         case Evidence::saved: return "saved";
+        case Evidence::mld_report: return "mld-report";
     }
     return "unknown";
 }

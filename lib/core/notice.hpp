@@ -1,13 +1,16 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/evidence.hpp"
 #include "core/ipv6_address.hpp"
+#include "core/mld_message.hpp"
 
 namespace solicitd {
 
@@ -32,7 +35,15 @@ enum class NoticeKind : std::uint8_t {
     host_confirmed,          ///< interface, host, evidence
     host_silent,             ///< interface, host: does not answer, lingers
     host_gone,               ///< interface, host
-    hosts_full,              ///< interface, host, count = max-hosts; said once until there is room
+    querier_found,  ///< interface, host = its address, version: the first, another, or it is back
+    querier_lost,   ///< interface, interval = of our announcements, 0 when we send none
+    announced,      ///< interface, count = groups, reason
+    report_failed,  ///< interface, error; said once until it works again
+    report_recovered,   ///< interface
+    reports_discarded,  ///< interface, count = packets: the kernel dropped our reports (a firewall)
+    reports_pass,       ///< interface: after reports_discarded
+    lan_asked,          ///< interface = upstream, host: asked for there and known to nobody
+    hosts_full,         ///< interface, host, count = max-hosts; said once until there is room
 };
 
 /// Something that a person may want to read. The daemon words it; the core decides when, so that
@@ -47,6 +58,9 @@ struct Notice {
     std::optional<Ipv6Address> host;
     std::optional<Evidence> evidence;
     std::optional<Ipv6Prefix> prefix;
+    std::optional<MldVersion> version;
+    std::chrono::seconds interval{};
+    std::string_view reason;  ///< of static storage
     std::size_t count = 0;
     int error = 0;  ///< errno
 };

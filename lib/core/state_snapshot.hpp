@@ -31,14 +31,29 @@ struct StateSnapshot {
         std::string group;
         std::string state;  ///< "waiting", "joining", "held" or "failed"
         std::size_t hosts = 0;
-        int error = 0;         ///< errno of the last join, when failed
-        bool claimed = false;  ///< kept for a while without a known host
+        int error = 0;            ///< errno of the last join, when failed
+        bool claimed = false;     ///< kept for a while without a known host
+        std::uint64_t asked = 0;  ///< Neighbor Solicitations from upstream since it was wanted
+        std::optional<std::chrono::seconds> last_asked;  ///< since the last of them
+        std::chrono::seconds held_for{};                 ///< 0 when not held
+    };
+    struct Querier {
+        std::string state;                ///< "unknown" (not heard yet), "present" or "absent"
+        std::string address;              ///< "" when none was ever heard
+        int version = 0;                  ///< of MLD; 0 when none was ever heard
+        int robustness = 0;               ///< QRV
+        std::chrono::seconds interval{};  ///< QQI
+        std::optional<std::chrono::seconds> last_heard;
     };
     struct Upstream {
         Interface interface;
         std::vector<std::string> downstreams;
         std::vector<Prefix> prefixes;
         std::vector<Group> groups;
+        Querier querier;
+        int report_version = 2;  ///< of MLD, in which the kernel reports there now
+        /// Why it is degraded, each by its name in docs/state-format.md; empty: well.
+        std::vector<std::string> problems;
     };
     struct Host {
         std::string address;
@@ -60,6 +75,8 @@ struct StateSnapshot {
     std::chrono::seconds host_timeout{};
     std::chrono::seconds linger{};
     std::size_t max_hosts = 0;
+    std::string announce;  ///< "auto", "always" or "never"
+    std::chrono::seconds announce_interval{};
     std::vector<Upstream> upstreams;
     std::vector<Interface> downstreams;
     std::vector<Host> hosts;

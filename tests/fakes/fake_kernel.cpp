@@ -490,7 +490,7 @@ std::optional<Event> World::execute(const Action& action) {
                            kernel.probe(probe->index, probe->address)};
     }
     if (const auto* audit = std::get_if<AuditGroups>(&action)) {
-        return GroupsHeld{audit->upstream, kernel.groups_held(audit->upstream)};
+        return GroupsHeld{audit->upstream, kernel.groups_held(audit->upstream), std::nullopt};
     }
     if (const auto* leave = std::get_if<LeaveGroup>(&action)) {
         kernel.leave({leave->upstream, leave->group});
