@@ -62,6 +62,8 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
     state.host_timeout = config_.host_timeout;
     state.linger = config_.linger;
     state.max_hosts = config_.max_hosts;
+    state.announce = to_string(config_.announce);
+    state.announce_interval = config_.announce_interval;
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         state.upstreams.push_back(describe(upstreams_[i]));
         state.upstreams.back().downstreams = config_.upstreams[i].downstreams;
@@ -82,7 +84,7 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
         described.downstream = downstreams_[host->key.downstream].link.name;
         described.mac = text(host->mac);
         described.state = host->own ? "own" : std::string(to_string(host->state));
-        described.evidence = host->evidence;
+        described.evidence = to_string(host->evidence);
         described.known = seconds(now - host->first_seen);
         described.silent = seconds(now - host->last_seen);
         described.joined = host->upstreams != 0;
