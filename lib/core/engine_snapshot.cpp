@@ -118,7 +118,7 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
         described.downstream = downstreams_[host->key.downstream].link.name;
         described.mac = text(host->mac);
         described.state = host->own ? "own" : std::string(to_string(host->state));
-        described.evidence = host->evidence;
+        described.evidence = to_string(host->evidence);
         described.known = seconds(now - host->first_seen);
         described.silent = seconds(now - host->last_seen);
         described.joined = host->upstreams != 0;
