@@ -98,7 +98,6 @@ void Engine::tick_upstream(Upstream& upstream, Turn turn) {
         told.count = started.groups;
         told.reason = started.reason;
         turn.actions.emplace_back(std::move(told));
-        expect_report(upstream, turn.now);
     }
     upstream.announcer.send(sender, turn.now, turn.actions);
 }
