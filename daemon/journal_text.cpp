@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -25,6 +26,26 @@ std::string_view remedy(int error) {
         case ENFILE: return "; out of file descriptors: raise LimitNOFILE= of the service";
         default: return "";
     }
+}
+
+}  // namespace
+
+namespace {
+
+/// For the status line, after what is joined.
+std::string_view words_of(Problem problem) {
+    switch (problem) {
+        case Problem::absent:         // all there is to say
+        case Problem::joins_failing:  // told with their number
+            return "";
+        case Problem::down: return ", down";
+        case Problem::no_ipv6: return ", without IPv6 (MTU below 1280)";
+        case Problem::no_prefix: return ", waiting for an on-link prefix";
+        case Problem::no_querier: return ", no querier heard";
+        case Problem::reports_refused: return ", announcements refused";
+        case Problem::reports_discarded: return ", reports dropped by a firewall";
+    }
+    return "";
 }
 
 }  // namespace
@@ -208,7 +229,11 @@ std::string status_text(const Engine::Summary& summary) {
     std::string text = plural(summary.hosts, "host");
     for (const Engine::Summary::Upstream& upstream : summary.upstreams) {
         text += fmt::format("; {}: ", upstream.name);
-        if (upstream.state == "absent") {
+        const auto has = [&](Problem problem) {
+            return std::find(upstream.problems.begin(), upstream.problems.end(), problem) !=
+                   upstream.problems.end();
+        };
+        if (has(Problem::absent)) {
             text += "waiting for it to exist";
             continue;
         }
@@ -216,11 +241,11 @@ std::string status_text(const Engine::Summary& summary) {
         if (upstream.failed > 0) {
             text += fmt::format(", {} refused by the kernel", upstream.failed);
         }
-        if (!upstream.has_prefix) {
-            text += ", waiting for an on-link prefix";
+        if (upstream.querier) {
+            text += fmt::format(", querier {}", upstream.querier->to_string());
         }
-        if (upstream.state == "down") {
-            text += ", down";
+        for (const Problem problem : upstream.problems) {
+            text += words_of(problem);
         }
     }
     for (const std::string& name : summary.absent_downstreams) {
