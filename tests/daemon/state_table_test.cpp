@@ -34,7 +34,7 @@ StateSnapshot state_of_a_router() {
                          {"ff02::1:ff00:2", "held", 2, 0, false, 37, 41s, 7s}},
                         {"present", "fe80::a", 1, 2, 125s, 43s},
                         1,
-                        {"joins-refused", "reports-discarded"}},
+                        {"joins-failing", "reports-discarded"}},
                        {{"ppp0", 0, "absent", ""}, {"br2"}, {}, {}, {}, 2, {}}};
     state.downstreams = {{"br0", 4, "usable", "02:00:00:00:00:0a"},
                          {"br1", 5, "down", "02:00:00:00:00:0b"},
@@ -67,7 +67,7 @@ br1        down    02:00:00:00:00:0b  downstream
 br2        usable  02:00:00:00:00:0c  downstream
 
 UPSTREAM  QUERIER  ADDRESS  VERSION  HEARD  REPORTS  PROBLEMS
-eth9      present  fe80::a  v1       43s    v1       joins-refused, reports-discarded
+eth9      present  fe80::a  v1       43s    v1       joins-failing, reports-discarded
 ppp0      unknown  -        -        -      v2       -
 
 PREFIX         UPSTREAM  SOURCE

@@ -37,7 +37,7 @@ StateSnapshot full_state() {
           {"ff02::1:ff00:2", "failed", 1, 12, true, 0, std::nullopt, 0s}},
          {"present", "fe80::a", 1, 3, 126s, 43s},
          1,
-         {"joins-refused", "reports-discarded"}},
+         {"joins-failing", "reports-discarded"}},
         {{"ppp0", 0, "absent", ""}, {"br2"}, {}, {}, {}, 2, {}},
     };
     state.downstreams = {{"br0", 4, "usable", "02:00:00:00:00:0a"},
@@ -110,7 +110,7 @@ TEST(StateJson, HasEveryFieldInTheOrderOfTheDocumentation) {
       },
       "report_version": 1,
       "problems": [
-        "joins-refused",
+        "joins-failing",
         "reports-discarded"
       ],
       "groups": [
