@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 #include <exception>
@@ -196,10 +197,10 @@ void Daemon::perform(const StartCapture& action) {
             [this](const Event& event) { dispatch(event); },
             // Its link event may be lost, with another interface of that index in its place.
             [this, action] { capture_again(action, Duration::zero()); });
-        say(spdlog::level::debug,
+        const bool was_refused = refusals_told_.erase(action.index) > 0;
+        say(was_refused ? spdlog::level::info : spdlog::level::debug,
             fmt::format("watches {} ({})", action.name, to_string(capture.mode())));
         captures_.emplace(action.index, std::move(capture));
-        refusals_told_.erase(action.index);
     } catch (const std::system_error& error) {
         if (error.code().value() == ENODEV || error.code().value() == ENXIO) {
             return;  // it went away; its link event is on its way
@@ -319,6 +320,16 @@ StateSnapshot Daemon::snapshot() const {
     state.pid = static_cast<std::uint32_t>(getpid());
     state.written_at = std::time(nullptr);
     state.uptime = std::chrono::duration_cast<std::chrono::seconds>(now - started_);
+
+    for (const StartCapture& refused : refused_captures_) {
+        for (StateSnapshot::Upstream& upstream : state.upstreams) {
+            const auto& behind = upstream.downstreams;
+            if (upstream.interface.name == refused.name ||
+                std::find(behind.begin(), behind.end(), refused.name) != behind.end()) {
+                upstream.problems.emplace_back("cannot-watch");
+            }
+        }
+    }
 
     auto& counters = state.counters;
     add_messages(counters, "nd", downstream_counters_.nd);
