@@ -87,7 +87,31 @@ assert [ "$flood" -ge 3 ]
 assert [ "$flood" -le 7 ]
 assert [ "$(counter upstream.queries)" -gt 500 ]
 
+step "Thousands of groups take few packets"
+many=4000
+all_held() { [ "$(groups_of_neighbors)" = "$many" ]; }
+# Of records in reports that went out.
+records_sent() { captured "$on_wire" | awk '/ out packet report v2 / { sum += $6 } END { print sum + 0 }'; }
+all_reported() { [ "$(records_sent)" -ge "$many" ]; }
+quiet() {
+    local before
+    before=$(packets_sent "$on_wire")
+    sleep 2
+    [ "$(packets_sent "$on_wire")" = "$before" ]
+}
+new_capture
+add_neighbors 1 "$many"
+eventually 20 all_held
+wait_for 20 quiet # the kernel reports them all, twice
+new_capture
+in_ns router ip link set eth9 address "$(new_mac)"
+within 1500 all_reported
+assert quiet
+assert [ "$(packets_sent "$on_wire")" -le 60 ]
+records_sent
+
 step "Nothing of this was sent on the LAN"
+assert_not saw lan "^out report ff02::1:ff40:"
 for group in "$group1" "$group2"; do
     assert_not saw lan "^out report $group"
 done

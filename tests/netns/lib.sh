@@ -279,6 +279,20 @@ add_upstream() {
     in_ns router ip -6 addr add "$4/64" dev "$1" metric 2048
 }
 
+# add_neighbors FIRST LAST: addresses ${prefix}40:1 and so on, in the router's neighbor table at
+# once, without a word on the LAN.
+add_neighbors() {
+    local number
+    for number in $(seq "$1" "$2"); do
+        printf 'neigh replace %s40:%x lladdr 02:00:00:00:%02x:%02x nud permanent dev br0\n' \
+            "$prefix" "$number" $((number / 256)) $((number % 256))
+    done | in_ns router ip -6 -batch -
+}
+# groups_of_neighbors: how many of them the router's kernel holds.
+groups_of_neighbors() {
+    in_ns router ip -6 maddr show dev eth9 | grep -c 'inet6 ff02::1:ff40:' || true
+}
+
 # While nobody prunes, everything works: what fails later fails for want of a membership.
 make_topology() {
     make_flooding_topology
