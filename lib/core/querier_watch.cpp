@@ -33,12 +33,12 @@ QuerierWatch::Change QuerierWatch::heard(const MldQuery& query, TimePoint now) {
     }
 
     Change change = Change::none;
-    if (state_ == State::absent) {
-        change = Change::back;
-    } else if (!querier_) {
-        change = Change::found;
+    if (!querier_) {
+        change = state_ == State::absent ? Change::back : Change::found;
     } else if (querier_->address != query.source) {
         change = Change::another;
+    } else if (state_ == State::absent) {
+        change = Change::back;
     } else if (querier_->version != query.version) {
         change = Change::version;
     }
