@@ -55,6 +55,18 @@ for mode in never auto; do
         within 2000 reported "$group1"
         within 100 reported "$group2"
     fi
+
+    step "announce $mode: a query of MLDv1 from ::"
+    sleep 1.5
+    new_capture
+    ask_from_nowhere --version 1 --max-response 2000
+    if [ "$mode" = never ]; then
+        stays 3 silent
+    else
+        within 2000 saw "$on_wire" " out report $group1 v1 "
+        within 100 saw "$on_wire" " out report $group2 v1 "
+    fi
+
     step "announce $mode: a query from :: for one group"
     sleep 1.5
     new_capture

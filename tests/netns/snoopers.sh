@@ -101,6 +101,7 @@ step "Control: and otherwise the switch forgets"
 keep_saying_mld gw eth0 query --source fe80::a --max-response 100 --query-interval 2 --interval 1
 start_daemon --announce never eth9 br0
 eventually 5 gateway_reaches "$host1"
+eventually 5 querier_is present
 kill "$speaker"
 eventually 8 querier_is absent
 eventually 20 is_not switch_forwards "$group1"
