@@ -8,6 +8,10 @@
 #     asks        has a        ndppd       bridge,
 #     by ND       querier                  snoops too
 #
+# The switch is a Linux bridge with a querier. With switch_kind=ovs (before make_topology) it is an
+# Open vSwitch, which always prunes what nobody joined, forgets what was not reported for 15 s, and
+# asks nobody.
+#
 # All in 2001:db8:1::/64, except the gateway's 2001:db8:ffff::1, which stands for the Internet.
 # Scenarios run by themselves: tests/netns/reach.sh.
 # Environment: SOLICITD, the daemon (default: build/daemon/solicitd).  Exit 77: skipped, and why.
@@ -31,6 +35,7 @@ daemon_pid=
 daemon_log=$work/daemon.log
 notify_log=$work/notify.log
 failing=
+switch_kind=bridge
 
 # --- Words for the reader -------------------------------------------------------------------------
 
@@ -203,6 +208,37 @@ start_snooping() {
     in_ns "$1" ip link set "$2" type bridge mcast_querier 1
 }
 
+# add_ovs NS NAME PORT...: an Open vSwitch of our own, in userspace, which floods for now. Its ports
+# are numbered from 1.
+add_ovs() {
+    local ns=$1 name=$2 port number=0 ports=()
+    need ovsdb-tool ovsdb-server ovs-vswitchd ovs-vsctl ovs-appctl
+    shift 2
+    export OVS_RUNDIR=$work/ovs OVS_LOGDIR=$work/ovs OVS_DBDIR=$work/ovs
+    mkdir "$OVS_RUNDIR"
+    ovsdb-tool create "$OVS_RUNDIR/conf.db"
+    spawn "$ns" ovsdb-server "$OVS_RUNDIR/conf.db" --remote="punix:$OVS_RUNDIR/db.sock" \
+        --unixctl="$OVS_RUNDIR/db.ctl" -vconsole:off
+    wait_for 10 test -S "$OVS_RUNDIR/db.sock"
+    ovs_vsctl --no-wait init
+    spawn "$ns" ovs-vswitchd "unix:$OVS_RUNDIR/db.sock" --unixctl="$OVS_RUNDIR/switch.ctl" \
+        --disable-system -vconsole:off
+    for port in "$@"; do
+        number=$((number + 1))
+        ports+=(-- add-port "$name" "$port" -- set interface "$port" "ofport_request=$number")
+    done
+    ovs_vsctl add-br "$name" -- set bridge "$name" datapath_type=netdev "${ports[@]}"
+}
+ovs_vsctl() { ovs-vsctl --db="unix:$OVS_RUNDIR/db.sock" --timeout=20 "$@"; }
+ovs_appctl() { ovs-appctl --target="$OVS_RUNDIR/switch.ctl" "$@"; }
+
+# start_ovs_snooping NAME: 15 s is the least that it takes.
+start_ovs_snooping() {
+    ovs_vsctl set bridge "$1" mcast_snooping_enable=true \
+        other_config:mcast-snooping-disable-flood-unregistered=true \
+        other_config:mcast-snooping-aging-time=15
+}
+
 # add_host NAME [BRIDGE [NETWORK]]: a host with a default route and no global address yet.
 add_host() {
     local bridge=${2:-br0}
@@ -230,13 +266,31 @@ has_address() {
 add_upstream() {
     add_ns "$2"
     add_ns "$3"
-    add_bridge "$3" sw
     connect "$2" eth0 "$3" to-gateway
     connect "$3" to-router router "$1"
-    in_ns "$3" ip link set to-gateway master sw
-    in_ns "$3" ip link set to-router master sw
+    if [ "$switch_kind" = ovs ]; then
+        add_ovs "$3" sw to-gateway to-router
+    else
+        add_bridge "$3" sw
+        in_ns "$3" ip link set to-gateway master sw
+        in_ns "$3" ip link set to-router master sw
+    fi
     in_ns "$2" ip -6 addr add fe80::a/64 dev eth0
     in_ns router ip -6 addr add "$4/64" dev "$1" metric 2048
+}
+
+# add_neighbors FIRST LAST: addresses ${prefix}40:1 and so on, in the router's neighbor table at
+# once, without a word on the LAN.
+add_neighbors() {
+    local number
+    for number in $(seq "$1" "$2"); do
+        printf 'neigh replace %s40:%x lladdr 02:00:00:00:%02x:%02x nud permanent dev br0\n' \
+            "$prefix" "$number" $((number / 256)) $((number % 256))
+    done | in_ns router ip -6 -batch -
+}
+# groups_of_neighbors: how many of them the router's kernel holds.
+groups_of_neighbors() {
+    in_ns router ip -6 maddr show dev eth9 | grep -c 'inet6 ff02::1:ff40:' || true
 }
 
 # While nobody prunes, everything works: what fails later fails for want of a membership.
@@ -270,7 +324,7 @@ make_flooding_topology() {
 
 start_pruning() {
     start_snooping router br0
-    start_snooping switch sw
+    if [ "$switch_kind" = ovs ]; then start_ovs_snooping sw; else start_snooping switch sw; fi
     wait_for 15 is_not gateway_reaches "$host1"
     wait_for 15 is_not gateway_reaches "$host2"
 }
@@ -289,6 +343,13 @@ proxy eth9 {
 }
 END
     spawn router ndppd -c "$work/ndppd.conf" >"$work/ndppd.log" 2>&1
+    ndppd_pid=$spawned
+}
+# restart_ndppd: it goes on naming the MAC address that eth9 had when it started.
+restart_ndppd() {
+    kill "$ndppd_pid"
+    wait "$ndppd_pid" || true
+    start_ndppd
 }
 
 # gateway_reaches HOST: from the Internet, by an NS of the gateway's: its neighbor entry is
@@ -296,6 +357,19 @@ END
 gateway_reaches() {
     in_ns gw ip -6 neigh flush to "$1" dev eth0 2>/dev/null || true
     in_ns gw ping -6 -n -q -c 1 -W 1 -I "$internet" "$1" >/dev/null 2>&1
+}
+
+# keep_reaching SECONDS HOST: the gateway asks for it once a second; sets asked and lost, how often,
+# and how often in vain.
+keep_reaching() {
+    local end
+    # shellcheck disable=SC2034  # for the scenarios
+    asked=0 lost=0
+    end=$(($(microseconds) + $1 * 1000000))
+    while [ "$(microseconds)" -lt "$end" ]; do
+        asked=$((asked + 1))
+        if gateway_reaches "$2"; then sleep 1; else lost=$((lost + 1)); fi
+    done
 }
 
 # --- Oracles --------------------------------------------------------------------------------------
@@ -318,13 +392,22 @@ users_of() {
         sed -nE "s/.*inet6 $1( users ([0-9]+))? *\$/\\2/p" | sed 's/^$/1/'
 }
 
-mdb() { in_ns "${1:-switch}" bridge mdb show dev sw; }
+# A line "... port PORT grp GROUP ..." a group and port.
+mdb() {
+    if [ "$switch_kind" = ovs ]; then
+        ovs_appctl mdb/show sw | awk '
+            BEGIN { name[1] = "to-gateway"; name[2] = "to-router" }
+            $1 in name { print "port", name[$1], "grp", $3, "age", $4 }'
+    else
+        in_ns "${1:-switch}" bridge mdb show dev sw
+    fi
+}
 # switch_forwards GROUP [SWITCH]: to the router.
 switch_forwards() { grep -Eq "port to-router grp $1( |\$)" < <(mdb "${2:-switch}"); }
 
 neighbor_state() { in_ns router ip -6 neigh show dev br0 to "$1" | awk '{print $NF}'; }
 
-# capture NAME NAMESPACE INTERFACE [--times]: ND and MLD on the wire from now on, a line a message in
+# capture NAME NAMESPACE INTERFACE [--times] [--packets]: ND and MLD on the wire from now on, a line a message in
 # the file that `captured NAME` prints. See wire.py for what a line looks like.
 capture() {
     spawn "$2" "$netns_dir/wire.py" listen "${@:3}" >"$work/$1.wire"
@@ -346,6 +429,19 @@ say_nd() {
 keep_saying_nd() {
     : >"$work/speaker"
     spawn "$1" "$netns_dir/wire.py" send eth0 "${@:2}" --count 0 --interval 0.02 >"$work/speaker"
+    # shellcheck disable=SC2034  # for the scenarios
+    speaker=$spawned
+    wait_for 5 grep -q sending "$work/speaker"
+}
+
+# say_mld NAMESPACE INTERFACE query|report [GROUP...] [OPTION...]: an MLD message of our making.
+say_mld() { in_ns "$1" "$netns_dir/wire.py" mld "${@:2}"; }
+
+# keep_saying_mld NAMESPACE INTERFACE ... --interval SECONDS: from when this returns until the
+# process `speaker` is ended.
+keep_saying_mld() {
+    : >"$work/speaker"
+    spawn "$1" "$netns_dir/wire.py" mld "${@:2}" --count 0 >"$work/speaker"
     # shellcheck disable=SC2034  # for the scenarios
     speaker=$spawned
     wait_for 5 grep -q sending "$work/speaker"
@@ -423,4 +519,7 @@ state() {
 host_state() { state "[.hosts[] | select(.address == \"$1\") | .state][0] // \"unknown\""; }
 evidence_of() { state "[.hosts[] | select(.address == \"$1\") | .evidence][0] // \"none\""; }
 host_is() { [ "$(host_state "$1")" = "$2" ]; }
+# querier_is STATE: unknown, present or absent, on the first upstream.
+querier_is() { [ "$(state '.upstreams[0].querier.state')" = "$1" ]; }
+querier_address_is() { [ "$(state '.upstreams[0].querier.address')" = "$1" ]; }
 counter() { state ".counters[\"$1\"] // 0"; }

@@ -10,15 +10,7 @@ in_ns router test -w "$limit" ||
 in_ns router sh -c "echo 4096 >$limit"
 
 hosts=300
-# addresses FIRST LAST: in the neighbor table at once, without a word on the LAN.
-add_neighbors() {
-    for number in $(seq "$1" "$2"); do
-        printf 'neigh replace %s40:%x lladdr 02:00:00:00:%02x:%02x nud permanent dev br0\n' \
-            "$prefix" "$number" $((number / 256)) $((number % 256))
-    done | in_ns router ip -6 -batch -
-}
-groups_joined() { in_ns router ip -6 maddr show dev eth9 | grep -c 'inet6 ff02::1:ff40:' || true; }
-holds() { [ "$(groups_joined)" = "$1" ]; }
+holds() { [ "$(groups_of_neighbors)" = "$1" ]; }
 
 step "Control: one socket cannot hold so many"
 one_socket() {
@@ -40,11 +32,11 @@ assert_match "one socket" '^ENOMEM after [0-9]+$' "$(one_socket)"
 step "The daemon holds $hosts at its start"
 add_neighbors 1 "$hosts"
 start_daemon
-assert_equal "groups joined" "$hosts" "$(groups_joined)"
+assert_equal "groups joined" "$hosts" "$(groups_of_neighbors)"
 assert_not logged 'ENOMEM|Cannot allocate memory'
 
 step "... and as many again later"
 add_neighbors "$((hosts + 1))" "$((2 * hosts))"
 eventually 10 holds "$((2 * hosts))"
 stop_daemon
-assert_equal "groups joined" 0 "$(groups_joined)"
+assert_equal "groups joined" 0 "$(groups_of_neighbors)"

@@ -3,6 +3,8 @@
 
     wire.py listen INTERFACE            in|out ns|na|report|query|done ... a line, until it is ended
     wire.py send INTERFACE KIND TARGET  one message, by default as a host would send it
+    wire.py mld INTERFACE query [GROUP]    the same, as a querier would, or
+    wire.py mld INTERFACE report GROUP...  as another listener would
     wire.py notify SOCKET               the datagrams of sd_notify, a line each
 
 Python's standard library only, and no change of user: tcpdump wants one, which the user namespace
@@ -21,6 +23,7 @@ ETH_P_IPV6 = 0x86DD
 PACKET_OUTGOING = 4
 NS, NA = 135, 136
 MLD_QUERY, MLD1_REPORT, MLD1_DONE, MLD2_REPORT = 130, 131, 132, 143
+IS_EX = 2
 RECORDS = {1: "is-in", 2: "is-ex", 3: "to-in", 4: "to-ex", 5: "allow", 6: "block"}
 
 
@@ -45,8 +48,9 @@ def checksum(source, destination, payload):
     return ~total & 0xFFFF
 
 
-def describe(frame):
-    """The lines for one Ethernet frame; none when it is neither ND nor MLD."""
+def describe(frame, packets):
+    """The lines for one Ethernet frame; none when it is neither ND nor MLD. With packets, each
+    report and query has a line of its own before those of its records."""
     if len(frame) < 62 or frame[12:14] != b"\x86\xdd":
         return
     packet = frame[14:]
@@ -61,11 +65,19 @@ def describe(frame):
         how = "unicast" if packet[24] != 0xFF else "multicast"
         yield f"{'ns' if kind == NS else 'na'} {text(message[8:24])} from {source} {how}"
     elif kind == MLD_QUERY:
-        yield f"query {text(message[8:24])} from {source}"
+        length = struct.unpack("!H", packet[4:6])[0] - (len(packet) - 40 - len(message))
+        version = 1 if length == 24 else 2
+        if packets:
+            yield f"packet query v{version} from {source}"
+        yield f"query {text(message[8:24])} from {source} v{version}"
     elif kind in (MLD1_REPORT, MLD1_DONE):
+        if packets and kind == MLD1_REPORT:
+            yield f"packet report v1 1 from {source}"
         yield f"{'report' if kind == MLD1_REPORT else 'done'} {text(message[8:24])} v1 from {source}"
     elif kind == MLD2_REPORT:
         count, at = struct.unpack("!H", message[6:8])[0], 8
+        if packets:
+            yield f"packet report v2 {count} from {source}"
         for _ in range(count):
             record, extra, sources = struct.unpack("!BBH", message[at:at + 4])
             group = text(message[at + 4:at + 20])
@@ -81,7 +93,7 @@ def listen(arguments):
         frame, (_, _, packet_type, *_) = sniffer.recvfrom(65536)
         direction = "out" if packet_type == PACKET_OUTGOING else "in"
         when = [time.monotonic_ns() // 1000] if arguments.times else []
-        for line in describe(frame):
+        for line in describe(frame, arguments.packets):
             print(*when, direction, line, flush=True)
 
 
@@ -124,16 +136,52 @@ def send(arguments):
         message = struct.pack("!BBHI", 58, 0, 0, 0x5011C17D) + message
         next_header = 44
     header = struct.pack("!IHBB", 6 << 28, len(message), next_header, arguments.hop_limit)
-    to_mac = b"\x33\x33" + destination[12:] if destination[0] == 0xFF else b"\xff" * 6
-    frame = to_mac + mac + struct.pack("!H", ETH_P_IPV6) + header + source + destination + message
+    transmit(arguments, mac, destination, header + source + destination + message)
 
+
+def transmit(arguments, mac, destination, packet):
+    to_mac = b"\x33\x33" + destination[12:] if destination[0] == 0xFF else b"\xff" * 6
+    frame = to_mac + mac + struct.pack("!H", ETH_P_IPV6) + packet
     out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    out.bind((interface, 0))
+    out.bind((arguments.interface, 0))
     if arguments.count == 0:
         print("sending", flush=True)
     for _ in range(arguments.count) if arguments.count else itertools.count():
         out.send(frame)
         time.sleep(arguments.interval)
+
+
+def mld_query(arguments):
+    """The message, and where it goes."""
+    group = packed(arguments.groups[0]) if arguments.groups else bytes(16)
+    message = struct.pack("!BBHHH", MLD_QUERY, 0, 0, arguments.max_response, 0) + group
+    if arguments.version == 2:
+        message += struct.pack("!BBH", arguments.robustness, arguments.query_interval, 0)
+    return message, group if any(group) else packed("ff02::1")
+
+
+def mld_report(arguments):
+    groups = [packed(group) for group in arguments.groups]
+    if arguments.version == 1:
+        return struct.pack("!BBHI", MLD1_REPORT, 0, 0, 0) + groups[0], groups[0]
+    records = b"".join(struct.pack("!BBH", IS_EX, 0, 0) + group for group in groups)
+    return struct.pack("!BBHHH", MLD2_REPORT, 0, 0, 0, len(groups)) + records, packed("ff02::16")
+
+
+def mld(arguments):
+    mac = packed_mac(arguments.mac) if arguments.mac else own_mac(arguments.interface)
+    source = packed(arguments.source)
+    message, destination = mld_query(arguments) if arguments.kind == "query" else mld_report(arguments)
+    if arguments.destination:
+        destination = packed(arguments.destination)
+    value = checksum(source, destination, message)
+    message = message[:2] + struct.pack("!H", value) + message[4:]
+    next_header = 58
+    if not arguments.no_router_alert:
+        message = bytes([58, 0, 5, 2, 0, 0, 1, 0]) + message
+        next_header = 0
+    header = struct.pack("!IHBB", 6 << 28, len(message), next_header, arguments.hop_limit)
+    transmit(arguments, mac, destination, header + source + destination + message)
 
 
 def notify(arguments):
@@ -151,6 +199,8 @@ def main():
     command = commands.add_parser("listen")
     command.add_argument("interface")
     command.add_argument("--times", action="store_true", help="microseconds before each line")
+    command.add_argument("--packets", action="store_true",
+                         help="a line for each query and report, with the number of its records")
     command.set_defaults(run=listen)
     command = commands.add_parser("notify")
     command.add_argument("socket")
@@ -172,6 +222,22 @@ def main():
     command.add_argument("--fragment", action="store_true", help="an atomic fragment")
     command.add_argument("--solicited", action="store_true", help="the flag of an NA")
     command.set_defaults(run=send)
+    command = commands.add_parser("mld")
+    command.add_argument("interface")
+    command.add_argument("kind", choices=["query", "report"])
+    command.add_argument("groups", nargs="*", help="of a query: at most one, default ::, all")
+    command.add_argument("--version", type=int, choices=[1, 2], default=2)
+    command.add_argument("--source", required=True, help="link-local, or ::")
+    command.add_argument("--destination", help="default: as the RFCs have it")
+    command.add_argument("--mac", help="default: the interface's")
+    command.add_argument("--max-response", type=int, default=10000, help="ms, below 32768")
+    command.add_argument("--robustness", type=int, default=2, help="QRV; 0: not told")
+    command.add_argument("--query-interval", type=int, default=125, help="QQI: s, below 128")
+    command.add_argument("--hop-limit", type=int, default=1)
+    command.add_argument("--no-router-alert", action="store_true")
+    command.add_argument("--count", type=int, default=1, help="0: until it is ended")
+    command.add_argument("--interval", type=float, default=0, help="seconds in between")
+    command.set_defaults(run=mld)
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
