@@ -20,8 +20,13 @@ public:
 
     /// From `source`, a link-local address of that interface, to ff02::16 (v2) or to the group
     /// itself (v1, the first of `groups`), out of that interface and no other. No more than fit the
-    /// MTU: groups_per_report(). 0 or an errno: EPERM when a firewall of this machine dropped it,
-    /// ENODEV, EADDRNOTAVAIL or EINVAL when the address or the interface went away, ENETDOWN, ...
+    /// MTU: groups_per_report(). 0 or an errno:
+    ///   EPERM     a firewall of this machine dropped it (nftables, output)
+    ///   ENOBUFS   so did something nearer to the wire (nftables egress), or its queue was full
+    ///   ENODEV    there is no such interface
+    ///   EINVAL    `source` is not its address, or not yet (DAD); the interface is down
+    ///   EMSGSIZE  more than fit: nothing is sent, as snoopers do not put fragments together
+    /// 0 also without carrier, where the kernel sends into the void.
     [[nodiscard]] int send(Ifindex upstream, const Ipv6Address& source, MldVersion version,
                            std::span<const SolicitedNodeGroup> groups);
 
