@@ -19,6 +19,7 @@ finds_nothing() {
 # assert_finding ID INTERFACE TEXT: this, named correctly in both forms, and nothing else.
 assert_finding() {
     eventually 5 finds "$1 $2"
+    check --json
     assert_equal "exit status with --json" 1 "$status"
     check
     assert_equal "exit status" 1 "$status"
@@ -94,8 +95,9 @@ wait "$ndppd_pid" || true
 assert_not gateway_reaches "$host1"
 assert_finding no-nd-proxy eth9 'no ndppd runs here'
 step "... another's does not count"
-spawn host2 ndppd -c "$work/ndppd.conf" >"$work/ndppd2.log" 2>&1
-eventually 5 grep -q . "/proc/$spawned/comm"
+sed 's/eth9/eth0/; s/iface br0/static/' "$work/ndppd.conf" >"$work/ndppd2.conf"
+spawn host2 ndppd -c "$work/ndppd2.conf" >"$work/ndppd2.log" 2>&1
+eventually 5 grep -qx ndppd "/proc/$spawned/comm"
 assert finds "no-nd-proxy eth9"
 kill "$spawned"
 step "... the kernel takes over: entries without the setting"

@@ -289,6 +289,8 @@ proxy eth9 {
 }
 END
     spawn router ndppd -c "$work/ndppd.conf" >"$work/ndppd.log" 2>&1
+    # shellcheck disable=SC2034  # for the scenarios
+    ndppd_pid=$spawned
 }
 
 # gateway_reaches HOST: from the Internet, by an NS of the gateway's: its neighbor entry is
