@@ -15,6 +15,7 @@
 #include "dump_state.hpp"
 #include "io/atomic_file.hpp"
 #include "io/kernel_groups.hpp"
+#include "io/mld_output.hpp"
 #include "io/state_json.hpp"
 #include "journal_text.hpp"
 
@@ -216,12 +217,15 @@ void Daemon::perform(const ProbeHost& action) {
     answer(ProbeResult{action.index, action.address, prober_.probe(action.index, action.address)});
 }
 
-void Daemon::perform(const SendReport& /*action*/) {}
+void Daemon::perform(const SendReport& action) {
+    answer(ReportSent{action.upstream, reporter_.send(action.upstream, action.source,
+                                                      action.version, action.groups)});
+}
 
 void Daemon::perform(const AuditGroups& action) {
     try {
-        answer(
-            GroupsHeld{action.upstream, io::read_kernel_groups()[action.upstream], std::nullopt});
+        answer(GroupsHeld{action.upstream, io::read_kernel_groups()[action.upstream],
+                          io::read_mld_output(action.name)});
     } catch (const std::system_error& error) {
         // /proc is not there for us: nothing can be compared, and nothing is lost by that.
         if (!std::exchange(audit_refusal_told_, true)) {

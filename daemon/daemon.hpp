@@ -14,6 +14,7 @@
 #include "io/event_loop.hpp"
 #include "io/instance_lock.hpp"
 #include "io/journal.hpp"
+#include "io/mld_reporter.hpp"
 #include "io/multicast_pool.hpp"
 #include "io/nd_capture.hpp"
 #include "io/neighbor_prober.hpp"
@@ -76,6 +77,7 @@ private:
     std::vector<io::ServiceManager::StoredFd> inherited_;
     io::MulticastPool memberships_;
     io::NeighborProber prober_;
+    io::MldReporter reporter_;
     io::NdCapture::Counters capture_counters_;
     std::map<Ifindex, std::unique_ptr<io::NdCapture>> captures_;
     std::vector<StartCapture> refused_captures_;  ///< to be tried again

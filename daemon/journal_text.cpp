@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -25,6 +26,59 @@ std::string_view remedy(int error) {
         case ENFILE: return "; out of file descriptors: raise LimitNOFILE= of the service";
         default: return "";
     }
+}
+
+constexpr std::string_view kAllowMld = "allow outgoing ICMPv6 types 131, 132 and 143 to ff02::/16";
+
+/// What to do about a report of ours that the kernel refuses to send, where that is known.
+std::string remedy_for_reports(int error) {
+    switch (error) {
+        case EPERM:
+        case EACCES:
+            return fmt::format(
+                "; a firewall of this machine (or IPAddressDeny= of the service) "
+                "drops them: {}",
+                kAllowMld);
+        default: return "";
+    }
+}
+
+std::string joined_text(const std::string& group, const std::string& interface,
+                        const std::string& host, const Notice& notice) {
+    if (!host.empty()) {
+        return fmt::format("joined {} on {} for {} ({})", group, interface, host,
+                           notice.evidence ? to_string(*notice.evidence) : "");
+    }
+    return fmt::format("joined {} on {}{}", group, interface,
+                       notice.evidence == Evidence::mld_report ? " (reported on the LAN)" : "");
+}
+
+std::string left_text(const std::string& group, const std::string& interface,
+                      const std::string& host, const Notice& notice) {
+    if (!host.empty()) {
+        return fmt::format("left {} on {}: nobody is left of it, last was {}", group, interface,
+                           host);
+    }
+    return fmt::format("left {} on {}: {}", group, interface,
+                       notice.evidence == Evidence::mld_report
+                           ? "nobody on the LAN reports it any more"
+                           : "none of its hosts was seen");
+}
+
+/// For the status line, after what is joined.
+std::string_view words_of(Problem problem) {
+    switch (problem) {
+        case Problem::absent:         // all there is to say
+        case Problem::joins_failing:  // told with their number
+            return "";
+        case Problem::down: return ", down";
+        case Problem::no_ipv6: return ", without IPv6 (MTU below 1280)";
+        case Problem::no_prefix: return ", waiting for an on-link prefix";
+        case Problem::no_querier: return ", no querier heard";
+        case Problem::reports_refused: return ", announcements refused";
+        case Problem::reports_discarded: return ", reports dropped by a firewall";
+    }
+    return "";
 }
 
 }  // namespace
@@ -71,6 +125,8 @@ io::Record journal_record(const Notice& notice) {
     const std::string host = notice.host ? notice.host->to_string() : "";
     const std::string prefix = notice.prefix ? notice.prefix->to_string() : "";
     const std::string_view evidence = notice.evidence ? to_string(*notice.evidence) : "";
+    const std::string version =
+        notice.version ? std::to_string(static_cast<int>(*notice.version)) : "";
 
     record.level = level_of(notice.kind);
     const auto say = [&](std::string_view id, std::string text) {
@@ -79,21 +135,14 @@ io::Record journal_record(const Notice& notice) {
     };
     switch (notice.kind) {
         case NoticeKind::joined:
-            say("a730dca39fc948aba58c60b7006f9eaa",
-                host.empty()
-                    ? fmt::format("joined {} on {}", group, interface)
-                    : fmt::format("joined {} on {} for {} ({})", group, interface, host, evidence));
+            say("a730dca39fc948aba58c60b7006f9eaa", joined_text(group, interface, host, notice));
             break;
         case NoticeKind::joined_many:
             say("3422c4deb5c240c4a3af1d5e4a1cdcd1",
                 fmt::format("joined {} on {}", plural(notice.count, "group"), interface));
             break;
         case NoticeKind::left:
-            say("c164835c98a645ff9d493a5105b20c95",
-                host.empty()
-                    ? fmt::format("left {} on {}: none of its hosts was seen", group, interface)
-                    : fmt::format("left {} on {}: nobody is left of it, last was {}", group,
-                                  interface, host));
+            say("c164835c98a645ff9d493a5105b20c95", left_text(group, interface, host, notice));
             break;
         case NoticeKind::left_many:
             say("f852fce50b7346f4a10d295f25ccbfe2",
@@ -101,10 +150,10 @@ io::Record journal_record(const Notice& notice) {
             break;
         case NoticeKind::join_failed:
             say("cdfb7225153647e4bab387c7fbed34bf",
-                fmt::format("cannot join {} on {} for {}: {}; trying again, ever less often up to "
+                fmt::format("cannot join {} on {}{}{}: {}; trying again, ever less often up to "
                             "once a minute{}",
-                            group, interface, host, std::strerror(notice.error),
-                            remedy(notice.error)));
+                            group, interface, host.empty() ? "" : " for ", host,
+                            std::strerror(notice.error), remedy(notice.error)));
             break;
         case NoticeKind::join_recovered:
             say("cc5a3563d16a4c58a0e4e0e2e01e4506",
@@ -177,13 +226,50 @@ io::Record journal_record(const Notice& notice) {
                 fmt::format("{} on {} is gone", host, interface));
             break;
         case NoticeKind::querier_found:
+            say("7ed0c488dfb846a48cd10cced2ebcf68",
+                fmt::format("the MLD querier on {} is {} (version {})", interface, host, version));
+            break;
         case NoticeKind::querier_lost:
+            say("32a4ee6ecc4248a9ae14dd194c095e35",
+                fmt::format("no MLD querier is heard on {}: {}", interface,
+                            notice.interval == std::chrono::seconds::zero()
+                                ? "a snooper may forget its groups, and announce = \"never\" does "
+                                  "not remind it"
+                                : fmt::format("its groups are announced every {} s, so that no "
+                                              "snooper forgets them",
+                                              notice.interval.count())));
+            break;
         case NoticeKind::announced:
+            say("3a7d29f7af6749f0b1265e25c227134e",
+                fmt::format("announces {} on {} ({})", plural(notice.count, "group"), interface,
+                            notice.reason));
+            break;
         case NoticeKind::report_failed:
+            say("28ba69457f4f451f816e307880a9353d",
+                fmt::format("cannot send MLD reports on {}: {}; trying again, ever less often up "
+                            "to once a minute{}",
+                            interface, std::strerror(notice.error),
+                            remedy_for_reports(notice.error)));
+            break;
         case NoticeKind::report_recovered:
+            say("9c383d85a3974c109d3d6cdb7a8c599b",
+                fmt::format("MLD reports can be sent on {} again", interface));
+            break;
         case NoticeKind::reports_discarded:
+            say("9ef5dada4ea7432d810584eb4ce2ec40",
+                fmt::format("MLD reports do not get out on {}: {} dropped, as by a firewall of "
+                            "this machine; {}",
+                            interface, plural(notice.count, "packet"), kAllowMld));
+            break;
         case NoticeKind::reports_pass:
-        case NoticeKind::lan_asked: break;
+            say("5abd2ede01b94b51a098aa68c0a61100",
+                fmt::format("MLD reports get out on {} again", interface));
+            break;
+        case NoticeKind::lan_asked:
+            say("24ac738e61bf498f92c3995d2bbdec83",
+                fmt::format("{} is wanted on {} and known of nobody: the LAN is asked for it", host,
+                            interface));
+            break;
         case NoticeKind::hosts_full:
             say("7e7a9363c0c549f0b884ff73e9027f2b",
                 fmt::format("{} on {} is not served, nor are others that come: {} are known, as "
@@ -201,6 +287,8 @@ io::Record journal_record(const Notice& notice) {
     field("GROUP", group);
     field("PREFIX", prefix);
     field("EVIDENCE", evidence);
+    field("VERSION", version);
+    field("REASON", notice.reason);
     return record;
 }
 
@@ -208,7 +296,11 @@ std::string status_text(const Engine::Summary& summary) {
     std::string text = plural(summary.hosts, "host");
     for (const Engine::Summary::Upstream& upstream : summary.upstreams) {
         text += fmt::format("; {}: ", upstream.name);
-        if (upstream.state == "absent") {
+        const auto has = [&](Problem problem) {
+            return std::find(upstream.problems.begin(), upstream.problems.end(), problem) !=
+                   upstream.problems.end();
+        };
+        if (has(Problem::absent)) {
             text += "waiting for it to exist";
             continue;
         }
@@ -216,11 +308,11 @@ std::string status_text(const Engine::Summary& summary) {
         if (upstream.failed > 0) {
             text += fmt::format(", {} refused by the kernel", upstream.failed);
         }
-        if (!upstream.has_prefix) {
-            text += ", waiting for an on-link prefix";
+        if (upstream.querier) {
+            text += fmt::format(", querier {}", upstream.querier->to_string());
         }
-        if (upstream.state == "down") {
-            text += ", down";
+        for (const Problem problem : upstream.problems) {
+            text += words_of(problem);
         }
     }
     for (const std::string& name : summary.absent_downstreams) {

@@ -22,6 +22,9 @@ struct RawOptions {
     std::optional<std::string> max_hosts;
     std::optional<std::string> audit_interval;
     std::optional<std::string> capture;
+    std::optional<std::string> announce;
+    std::optional<std::string> announce_interval;
+    std::optional<std::string> mld_evidence;
     std::optional<std::string> log_level;
     std::optional<std::string> runtime_dir;
     std::optional<std::string> state_dir;
@@ -75,6 +78,15 @@ void declare_options(CLI::App& app, RawOptions& raw) {
         "How Neighbor Discovery on a downstream is seen:\n"
         "auto, allmulti, mcast-router or promisc.\n"
         "Default: auto");
+    add("--announce", raw.announce, "MODE",
+        "When MLD reports are sent beside the kernel's:\n"
+        "auto (while no querier is heard, and when a\n"
+        "snooper may have forgotten), always or never.\n"
+        "Default: auto");
+    add("--announce-interval", raw.announce_interval, "SECONDS",
+        "Between two of these reports, 1 to 3600.\nDefault: 60");
+    add("--mld-evidence", raw.mld_evidence, "true|false",
+        "Whether MLD reports of the LAN's hosts count.\nDefault: true");
     add("--log-level", raw.log_level, "LEVEL",
         "trace, debug, info, warning or error.\nDefault: info");
     add("--runtime-dir", raw.runtime_dir, "DIR",
@@ -217,6 +229,11 @@ Options checked_options(const RawOptions& raw, bool has_interfaces) {
     options.given.audit_interval = checked("--audit-interval", raw.audit_interval,
                                            parse_number<kAuditIntervalRange, std::chrono::seconds>);
     options.given.capture = checked("--capture", raw.capture, parse_capture_mode);
+    options.given.announce = checked("--announce", raw.announce, parse_announce_mode);
+    options.given.announce_interval =
+        checked("--announce-interval", raw.announce_interval,
+                parse_number<kAnnounceIntervalRange, std::chrono::seconds>);
+    options.given.mld_evidence = checked("--mld-evidence", raw.mld_evidence, parse_switch);
     options.given.log_level = checked("--log-level", raw.log_level, io::parse_log_level);
     for (const std::string& text : raw.prefixes) {
         options.prefixes.push_back(checked("--prefix", text, parse_prefix));
@@ -316,6 +333,9 @@ Settings load_settings(const Options& options) {
     take(config.max_hosts, file.max_hosts, given.max_hosts);
     take(config.audit_interval, file.audit_interval, given.audit_interval);
     take(config.capture, file.capture, given.capture);
+    take(config.announce, file.announce, given.announce);
+    take(config.announce_interval, file.announce_interval, given.announce_interval);
+    take(config.mld_evidence, file.mld_evidence, given.mld_evidence);
     take(settings.log_level, file.log_level, given.log_level);
     settings.runtime_dir = options.runtime_dir;
     settings.state_dir = options.state_dir;
@@ -333,23 +353,26 @@ std::string describe(const Settings& settings) {
         for (const Ipv6Prefix& prefix : upstream.prefixes) {
             prefixes.push_back(prefix.to_string());
         }
-        text << "\nupstream " << upstream.interface << "\n  downstream     "
-             << joined(upstream.downstreams) << "\n  prefix         "
+        text << "\nupstream " << upstream.interface << "\n  downstream       "
+             << joined(upstream.downstreams) << "\n  prefix           "
              << (prefixes.empty() ? "as " + upstream.interface + " holds them on-link"
                                   : joined(prefixes))
              << "\n";
     }
-    text << "\nhost-timeout     " << config.host_timeout.count()
+    text << "\nhost-timeout       " << config.host_timeout.count()
          << " s of silence, then a host is asked"
-         << "\nlinger           " << config.linger.count()
+         << "\nlinger             " << config.linger.count()
          << " s without an answer, then its group is left"
-         << "\nmax-hosts        " << config.max_hosts << "\naudit-interval   " << audits
+         << "\nmax-hosts          " << config.max_hosts << "\naudit-interval     " << audits
          << (audits == 0 ? ": the kernel is asked at the start and after events only"
                          : " s between two looks at what the kernel holds")
-         << "\ncapture          " << to_string(config.capture) << "\nlog-level        "
-         << std::string_view(level.data(), level.size()) << "\nruntime-dir      "
-         << settings.runtime_dir.string() << "\nstate-dir        " << settings.state_dir.string()
-         << "\n";
+         << "\ncapture            " << to_string(config.capture) << "\nannounce           "
+         << to_string(config.announce) << "\nannounce-interval  "
+         << config.announce_interval.count() << " s between two announcements"
+         << "\nmld-evidence       " << (config.mld_evidence ? "true" : "false")
+         << "\nlog-level          " << std::string_view(level.data(), level.size())
+         << "\nruntime-dir        " << settings.runtime_dir.string() << "\nstate-dir          "
+         << settings.state_dir.string() << "\n";
     return text.str();
 }
 

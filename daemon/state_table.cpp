@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -74,6 +75,10 @@ std::string or_dash(const std::string& text) {
     return text.empty() ? "-" : text;
 }
 
+std::string age_or_dash(const std::optional<std::chrono::seconds>& seconds) {
+    return seconds ? age(*seconds) : "-";
+}
+
 /// By number, not by text: ::2 before ::10.
 template <typename Item>
 std::vector<Item> sorted_by_address(std::vector<Item> items, std::string Item::*address) {
@@ -81,6 +86,17 @@ std::vector<Item> sorted_by_address(std::vector<Item> items, std::string Item::*
         return Ipv6Address::parse(a.*address) < Ipv6Address::parse(b.*address);
     });
     return items;
+}
+
+std::string describe_announcing(const StateSnapshot& state) {
+    const std::string every = "announces every " + age(state.announce_interval);
+    if (state.announce == "auto") {
+        return every + " while no querier is heard\n";
+    }
+    if (state.announce == "always") {
+        return every + '\n';
+    }
+    return state.announce == "never" ? "never announces\n" : "";
 }
 
 std::string render_summary(const StateSnapshot& state) {
@@ -97,7 +113,7 @@ std::string render_summary(const StateSnapshot& state) {
            count_of(state.hosts.size(), "host") + " (room for " + std::to_string(state.max_hosts) +
            "), " + count_of(groups, "group") + " (" + std::to_string(held) + " held)\n" +
            "a host is asked after " + age(state.host_timeout) + " of silence, and left after " +
-           age(state.linger) + " without an answer\n";
+           age(state.linger) + " without an answer\n" + describe_announcing(state);
 }
 
 std::string render_interfaces(const StateSnapshot& state) {
@@ -114,6 +130,23 @@ std::string render_interfaces(const StateSnapshot& state) {
     }
     for (const auto& downstream : state.downstreams) {
         add(downstream, "downstream");
+    }
+    return table.render();
+}
+
+std::string render_queriers(const StateSnapshot& state) {
+    Table table({"UPSTREAM", "QUERIER", "ADDRESS", "VERSION", "HEARD", "REPORTS", "PROBLEMS"});
+    const auto version = [](int number) { return 'v' + std::to_string(number); };
+    for (const auto& upstream : state.upstreams) {
+        const auto& querier = upstream.querier;
+        std::string problems;
+        for (const std::string& problem : upstream.problems) {
+            problems += (problems.empty() ? "" : ", ") + problem;
+        }
+        table.add({upstream.interface.name, querier.state, or_dash(querier.address),
+                   querier.version == 0 ? "-" : version(querier.version),
+                   age_or_dash(querier.last_heard), version(upstream.report_version),
+                   or_dash(problems)});
     }
     return table.render();
 }
@@ -136,21 +169,21 @@ std::string render_hosts(const StateSnapshot& state) {
     for (const auto& host : sorted_by_address(state.hosts, &StateSnapshot::Host::address)) {
         // The router's own address is there as long as the kernel says so, and never asked.
         table.add({host.address, host.downstream, host.state,
-                   host.state == "own" ? "-" : age(host.silent), age(host.known),
-                   std::string(to_string(host.evidence)), host.joined ? "yes" : "no",
-                   or_dash(host.mac)});
+                   host.state == "own" ? "-" : age(host.silent), age(host.known), host.evidence,
+                   host.joined ? "yes" : "no", or_dash(host.mac)});
     }
     return table.render();
 }
 
 std::string render_groups(const StateSnapshot& state) {
-    Table table({"GROUP", "UPSTREAM", "HOSTS", "STATE"});
+    Table table({"GROUP", "UPSTREAM", "HOSTS", "ASKED", "LAST", "HELD", "STATE"});
     for (const auto& upstream : state.upstreams) {
         for (const auto& group : sorted_by_address(upstream.groups, &StateSnapshot::Group::group)) {
             const std::string reason =
                 group.error == 0 ? "" : ": " + std::generic_category().message(group.error);
             table.add({group.group, upstream.interface.name, std::to_string(group.hosts),
-                       group.state + reason});
+                       std::to_string(group.asked), age_or_dash(group.last_asked),
+                       group.state == "held" ? age(group.held_for) : "-", group.state + reason});
         }
     }
     return table.render();
@@ -169,8 +202,9 @@ std::string render_counters(const StateSnapshot& state) {
 }  // namespace
 
 std::string render_table(const StateSnapshot& state) {
-    std::string text = render_summary(state) + render_interfaces(state) + render_prefixes(state) +
-                       render_hosts(state) + render_groups(state) + render_counters(state);
+    std::string text = render_summary(state) + render_interfaces(state) + render_queriers(state) +
+                       render_prefixes(state) + render_hosts(state) + render_groups(state) +
+                       render_counters(state);
     // An interface may be named so that a terminal would obey it.
     std::replace_if(
         text.begin(), text.end(),

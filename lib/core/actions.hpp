@@ -61,6 +61,7 @@ struct SendReport {
 /// Read what the kernel holds; answered by GroupsHeld.
 struct AuditGroups {
     Ifindex upstream = 0;
+    std::string name;
 };
 
 /// Dump links, addresses, routes and neighbors afresh.

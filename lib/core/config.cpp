@@ -8,12 +8,37 @@
 namespace solicitd {
 namespace {
 
-constexpr std::array<std::pair<CaptureMode, std::string_view>, 4> kCaptureModes = {{
+template <typename Mode, std::size_t count>
+using Names = std::array<std::pair<Mode, std::string_view>, count>;
+
+constexpr Names<CaptureMode, 4> kCaptureModes = {{
     {CaptureMode::automatic, "auto"},
     {CaptureMode::allmulti, "allmulti"},
     {CaptureMode::mcast_router, "mcast-router"},
     {CaptureMode::promisc, "promisc"},
 }};
+constexpr Names<AnnounceMode, 3> kAnnounceModes = {{
+    {AnnounceMode::automatic, "auto"},
+    {AnnounceMode::always, "always"},
+    {AnnounceMode::never, "never"},
+}};
+
+template <typename Mode, std::size_t count>
+std::string_view name_of(Mode mode, const Names<Mode, count>& names) {
+    return std::find_if(names.begin(), names.end(),
+                        [&](const auto& entry) { return entry.first == mode; })
+        ->second;
+}
+
+template <typename Mode, std::size_t count>
+Mode named(std::string_view text, const Names<Mode, count>& names, const char* allowed) {
+    for (const auto& [mode, name] : names) {
+        if (text == name) {
+            return mode;
+        }
+    }
+    throw BadSetting(allowed);
+}
 
 // The kernel's isspace(), which takes 0xA0 for Latin-1's no-break space (kernel: lib/ctype.c).
 constexpr bool is_kernel_space(unsigned char c) {
@@ -38,18 +63,26 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string_view to_string(CaptureMode mode) {
-    return std::find_if(kCaptureModes.begin(), kCaptureModes.end(),
-                        [&](const auto& entry) { return entry.first == mode; })
-        ->second;
+    return name_of(mode, kCaptureModes);
+}
+
+std::string_view to_string(AnnounceMode mode) {
+    return name_of(mode, kAnnounceModes);
 }
 
 CaptureMode parse_capture_mode(std::string_view text) {
-    for (const auto& [mode, name] : kCaptureModes) {
-        if (text == name) {
-            return mode;
-        }
+    return named(text, kCaptureModes, "allowed are auto, allmulti, mcast-router and promisc");
+}
+
+AnnounceMode parse_announce_mode(std::string_view text) {
+    return named(text, kAnnounceModes, "allowed are auto, always and never");
+}
+
+bool parse_switch(std::string_view text) {
+    if (text == "true" || text == "false") {
+        return text == "true";
     }
-    throw BadSetting("allowed are auto, allmulti, mcast-router and promisc");
+    throw BadSetting("allowed are true and false");
 }
 
 bool is_interface_name(std::string_view name) {

@@ -93,6 +93,8 @@ struct BadSetting : std::invalid_argument {
 // BadSetting.
 [[nodiscard]] CaptureMode parse_capture_mode(std::string_view text);
 [[nodiscard]] AnnounceMode parse_announce_mode(std::string_view text);
+/// "true" or "false".
+[[nodiscard]] bool parse_switch(std::string_view text);
 [[nodiscard]] std::string parse_interface(std::string_view text);
 /// ADDRESS/LENGTH without host bits, length 1 to 127, of addresses that is_global_unicast() allows.
 [[nodiscard]] Ipv6Prefix parse_prefix(std::string_view text);

@@ -113,18 +113,15 @@ void look_at_proxy(const SystemFacts& facts, const SystemFacts::Upstream& upstre
     }
     const std::string& name = upstream.link.name;
     const std::string proxy = conf(name, "proxy_ndp");
-    const std::string add_entries =
-        "ip -6 neigh add proxy HOST dev " + name + " for each host, or run ndppd";
+    const std::string add_entries = "ip -6 neigh add proxy HOST dev " + name + " for each host";
     const std::string entries = count_of(*upstream.proxy_entries, "proxy entry", "proxy entries");
     if (*upstream.proxy_entries == 0) {
         findings.push_back({"no-nd-proxy", name,
                             "nobody answers for the hosts: no ndppd runs here, and the kernel has "
                             "no proxy entry",
-                            *upstream.proxy_ndp
-                                ? add_entries
-                                : "start ndppd with a rule for the prefix (systemctl start ndppd), "
-                                  "or: sysctl -w " +
-                                      proxy + "=1, and " + add_entries});
+                            "start ndppd with a rule for the prefix (systemctl start ndppd), or: " +
+                                (*upstream.proxy_ndp ? "" : "sysctl -w " + proxy + "=1; ") +
+                                add_entries});
     } else if (!*upstream.proxy_ndp) {
         findings.push_back({"no-nd-proxy", name,
                             "nobody answers for the hosts: there are " + entries + ", but " +

@@ -16,11 +16,12 @@ void Engine::handle(const Event& event, TimePoint now, Actions& actions) {
 
 void Engine::tick(TimePoint now, Actions& actions) {
     const Turn turn{now, actions};
-    if (const auto due = next_deadline(); due && now - *due > kOverslept) {
+    if (const auto due = next_step(); due && now - *due > kOverslept) {
         wait_anew(now - *due, now);
     }
     for (Upstream& upstream : upstreams_) {
         upstream.plan.tick(now, actions);
+        tick_upstream(upstream, turn);
         if (upstream.orphans_until && *upstream.orphans_until <= now) {
             upstream.orphans_until.reset();
             change_prefixes(upstream, turn,
@@ -34,7 +35,7 @@ void Engine::tick(TimePoint now, Actions& actions) {
         }
         for (const Upstream& upstream : upstreams_) {
             if (upstream.plan.attached()) {
-                actions.emplace_back(AuditGroups{upstream.link.index});
+                actions.emplace_back(AuditGroups{upstream.link.index, upstream.link.name});
             }
         }
     }
@@ -45,6 +46,10 @@ void Engine::tick(TimePoint now, Actions& actions) {
 void Engine::wait_anew(Duration slept, TimePoint now) {
     for (Upstream& upstream : upstreams_) {
         upstream.plan.postpone_claims(slept);
+        if (upstream.link.carries_ipv6()) {
+            upstream.querier.pause();
+            upstream.querier.begin(now);
+        }
         if (upstream.orphans_until) {
             upstream.orphans_until = now + kOrphanedPrefix;
         }
@@ -58,6 +63,20 @@ void Engine::wait_anew(Duration slept, TimePoint now) {
 }
 
 std::optional<TimePoint> Engine::next_deadline() const {
+    std::optional<TimePoint> first = next_step();
+    for (const Upstream& upstream : upstreams_) {
+        const auto report =
+            can_report(upstream) ? upstream.announcer.next_deadline() : std::nullopt;
+        if (report && (!first || *report < *first)) {
+            first = report;
+        }
+    }
+    return first;
+}
+
+/// The next deadline but for announcements, which may be overdue for want of something to report:
+/// that does not tell of a suspended machine.
+std::optional<TimePoint> Engine::next_step() const {
     std::optional<TimePoint> first;
     const auto consider = [&](std::optional<TimePoint> when) {
         if (when && (!first || *when < *first)) {
@@ -67,10 +86,11 @@ std::optional<TimePoint> Engine::next_deadline() const {
     for (const Upstream& upstream : upstreams_) {
         consider(upstream.plan.next_deadline());
         consider(upstream.orphans_until);
+        consider(upstream.querier.next_deadline());
     }
     consider(audit_at_);
     if (const Host* host = hosts_.next()) {
-        consider(std::max(host->due, budget_.available_at()));
+        consider(std::max(host->due, probes_.available_at()));
     }
     return first;
 }
@@ -84,6 +104,9 @@ void Engine::on(const MembershipResult& event, Turn turn) {
     ++(event.error == 0 ? counters_.joins : counters_.join_failures);
     if (Upstream* upstream = find_upstream(event.upstream)) {
         upstream->plan.result(event.group, event.error, turn.now, turn.actions);
+        if (event.error == 0) {
+            expect_report(*upstream, turn.now);
+        }
     }
 }
 
@@ -95,6 +118,9 @@ void Engine::on(const GroupsHeld& event, Turn turn) {
     ++counters_.audits;
     if (Upstream* upstream = find_upstream(event.upstream)) {
         upstream->plan.audit(event.groups, turn.actions);
+        if (event.output) {
+            look_at_output(*upstream, *event.output, turn);
+        }
     }
 }
 
@@ -107,7 +133,11 @@ void Engine::on(const GroupGone& event, Turn turn) {
 }
 
 void Engine::audit_soon(TimePoint now) {
-    audit_at_ = std::min(audit_at_.value_or(now + kAuditDelay), now + kAuditDelay);
+    audit_at(now + kAuditDelay);
+}
+
+void Engine::audit_at(TimePoint when) {
+    audit_at_ = std::min(audit_at_.value_or(when), when);
 }
 
 void Engine::on(const DumpBegin& event, Turn /*turn*/) {
@@ -125,11 +155,10 @@ void Engine::on(const DumpBegin& event, Turn /*turn*/) {
             addresses_dumped_ = false;
             for (Upstream& upstream : upstreams_) {
                 upstream.prefixes.begin_dump(OnLinkPrefixes::Origin::address);
+                upstream.own_addresses.begin_dump();
             }
             for (Downstream& downstream : downstreams_) {
-                for (Downstream::OwnAddress& own : downstream.own_addresses) {
-                    own.seen = false;
-                }
+                downstream.own_addresses.begin_dump();
             }
             break;
         case DumpKind::routes:
@@ -181,9 +210,14 @@ Engine::Summary Engine::summary() const {
     Summary summary;
     summary.hosts = hosts_.size();
     for (const Upstream& upstream : upstreams_) {
-        summary.upstreams.push_back(
-            {upstream.link.name, upstream.link.state(), upstream.plan.wanted(),
-             upstream.plan.held(), upstream.plan.failed(), !upstream.prefixes.prefixes().empty()});
+        Summary::Upstream& line = summary.upstreams.emplace_back();
+        line.name = upstream.link.name;
+        line.held = upstream.plan.held();
+        line.failed = upstream.plan.failed();
+        line.problems = problems(upstream);
+        if (upstream.querier.state() == QuerierWatch::State::present) {
+            line.querier = upstream.querier.querier()->address;
+        }
     }
     for (const Downstream& downstream : downstreams_) {
         if (downstream.upstreams != 0 && !downstream.link.exists()) {

@@ -5,13 +5,15 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/actions.hpp"
 #include "core/events.hpp"
 #include "core/host_life.hpp"
 #include "core/host_table.hpp"
-#include "core/probe_budget.hpp"
+#include "core/problem.hpp"
+#include "core/rate_limit.hpp"
 #include "core/state_snapshot.hpp"
 #include "core/time.hpp"
 #include "core/topology.hpp"
@@ -51,11 +53,10 @@ public:
     struct Summary {
         struct Upstream {
             std::string name;
-            std::string_view state;  ///< "absent", "down" or "usable"
-            std::size_t wanted = 0;
             std::size_t held = 0;
             std::size_t failed = 0;
-            bool has_prefix = false;
+            std::vector<Problem> problems;       ///< none: it is well
+            std::optional<Ipv6Address> querier;  ///< that is heard
         };
         std::vector<Upstream> upstreams;
         std::vector<std::string> absent_downstreams;
@@ -111,6 +112,7 @@ private:
     void serve(Host& host, std::size_t upstream, Turn turn);
     void remove(Host& host, Turn turn);
     void look_at_hosts(Turn turn);
+    [[nodiscard]] std::optional<TimePoint> next_step() const;
     void wait_anew(Duration slept, TimePoint now);
     void forget_neighbor(Host& host, TimePoint now);
     void forget_unseen_pins(TimePoint now);
@@ -136,14 +138,34 @@ private:
     void end_dump_of_links(Turn turn);
     void sweep_own_addresses(Turn turn);
     void end_first_round(Turn turn);
+    static void attach(Upstream& upstream, Turn turn);
     void claim_inherited(Upstream& upstream, Turn turn);
     void audit_soon(TimePoint now);
+    void audit_at(TimePoint when);
+
+    // What is said and heard upstream (engine_upstream.cpp)
+    void tick_upstream(Upstream& upstream, Turn turn);
+    void told_of_querier(Upstream& upstream, QuerierWatch::Change change, Turn turn);
+    void repeat_announcements(Upstream& upstream, TimePoint now);
+    void announce(Upstream& upstream, std::string_view reason, Duration within, TimePoint now,
+                  std::optional<MldVersion> version = std::nullopt);
+    void follow_link(Upstream& upstream, const Interface& before, Turn turn);
+    void forget_link(Upstream& upstream, Turn turn);
+    void link_local_seen(DownstreamId downstream, const NeighborSeen& event, Turn turn);
+    [[nodiscard]] static bool can_report(const Upstream& upstream);
+    void expect_report(Upstream& upstream, TimePoint now);
+    void look_at_output(Upstream& upstream, const MldOutput& output, Turn turn);
+    void report_on_lan(DownstreamId downstream, const GroupReported& event, Turn turn);
+    void report_of_others(Upstream& upstream, const GroupReported& event, TimePoint now);
+    void ask_lan(Upstream& upstream, const Ipv6Address& target, Turn turn);
+    [[nodiscard]] static std::vector<Problem> problems(const Upstream& upstream);
 
     Config config_;
     HostLife life_;
     HostTable hosts_;
     std::uint64_t seed_;
-    ProbeBudget budget_;
+    /// At most 100 in any second: a thousand hosts that come due together do not flood the LAN.
+    RateLimit probes_{10, std::chrono::milliseconds(100)};
     std::vector<Upstream> upstreams_;
     std::vector<Downstream> downstreams_;  ///< by DownstreamId; never shrinks
     bool links_known_ = false;             ///< the first dump of links is through
@@ -165,7 +187,12 @@ private:
         std::uint64_t probe_errors = 0;
         std::uint64_t hosts_added = 0;
         std::uint64_t hosts_gone = 0;
-        std::uint64_t hosts_refused = 0;  ///< by max-hosts
+        std::uint64_t hosts_refused = 0;   ///< by max-hosts
+        std::uint64_t reports_seen = 0;    ///< records of MLD reports of the LAN
+        std::uint64_t claims_refused = 0;  ///< by the number of claims
+        std::uint64_t queries = 0;         ///< heard upstream
+        std::uint64_t asked = 0;           ///< Neighbor Solicitations heard upstream
+        std::uint64_t lan_asked = 0;       ///< for what nobody was known to have
     } counters_;
 };
 

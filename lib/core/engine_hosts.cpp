@@ -36,6 +36,9 @@ void Engine::on(const HostSeen& event, Turn turn) {
 
 void Engine::on(const NeighborSeen& event, Turn turn) {
     const auto downstream = find_downstream(event.index);
+    if (downstream && event.address.is_link_local()) {
+        link_local_seen(*downstream, event, turn);
+    }
     if (!downstream || !event.address.is_global_unicast()) {
         return;
     }
@@ -65,6 +68,9 @@ void Engine::on(const NeighborSeen& event, Turn turn) {
 void Engine::on(const NeighborGone& event, Turn turn) {
     if (Host* host = find_host(event.index, event.address)) {
         forget_neighbor(*host, turn.now);
+    } else if (const auto downstream = find_downstream(event.index);
+               downstream && event.address.is_link_local()) {
+        downstreams_[*downstream].link_local_groups.erase(SolicitedNodeGroup::of(event.address));
     }
 }
 
@@ -156,7 +162,7 @@ void Engine::take(Host& host, HostLife::Step step, Turn turn) {
         case HostLife::Step::confirmed: tell(NoticeKind::host_confirmed); break;
         case HostLife::Step::silent: tell(NoticeKind::host_silent); break;
         case HostLife::Step::probe:
-            budget_.spend(turn.now);
+            probes_.spend(turn.now);
             ++counters_.probes;
             turn.actions.emplace_back(
                 ProbeHost{downstreams_[host.key.downstream].link.index, host.key.address});
@@ -203,7 +209,7 @@ void Engine::remove(Host& host, Turn turn) {
 
 void Engine::look_at_hosts(Turn turn) {
     while (Host* host = hosts_.next()) {
-        if (host->due > turn.now || budget_.available_at() > turn.now) {
+        if (host->due > turn.now || probes_.available_at() > turn.now) {
             return;
         }
         if (!downstreams_[host->key.downstream].link.carries_ipv6()) {
@@ -249,14 +255,7 @@ void Engine::add_own_address(DownstreamId downstream, const Ipv6Address& address
     if (!address.is_global_unicast()) {
         return;
     }
-    std::vector<Downstream::OwnAddress>& own = downstreams_[downstream].own_addresses;
-    const auto known = std::find_if(own.begin(), own.end(),
-                                    [&](const auto& entry) { return entry.address == address; });
-    if (known == own.end()) {
-        own.push_back({address});
-    } else {
-        known->seen = true;
-    }
+    downstreams_[downstream].own_addresses.add(address, 128);
     Host* host = hosts_.find({address, downstream});
     if (host == nullptr) {
         host = admit(downstream, address, downstreams_[downstream].link.mac, Evidence::own_address,

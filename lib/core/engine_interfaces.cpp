@@ -28,12 +28,7 @@ void Engine::on(const LinkGone& event, Turn turn) {
 
 void Engine::on(const AddressSeen& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.index)) {
-        if (!synced_) {
-            // A router has the subnet-router anycast address too (RFC 4291 2.6.1).
-            const Ipv6Address anycast = Ipv6Prefix(event.address, event.prefix_length).address();
-            upstream->own_groups.push_back(SolicitedNodeGroup::of(event.address));
-            upstream->own_groups.push_back(SolicitedNodeGroup::of(anycast));
-        }
+        upstream->own_addresses.add(event.address, event.prefix_length);
         change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
             prefixes.add_address(event.address, event.prefix_length);
         });
@@ -44,15 +39,13 @@ void Engine::on(const AddressSeen& event, Turn turn) {
 
 void Engine::on(const AddressGone& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.index)) {
+        upstream->own_addresses.remove(event.address);
         audit_soon(turn.now);  // IPv6 may have been switched off: no link event tells that
         change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
             prefixes.remove_address(event.address, upstream->link.carries_ipv6());
         });
     } else if (const auto downstream = find_downstream(event.index)) {
-        auto& own = downstreams_[*downstream].own_addresses;
-        own.erase(std::remove_if(own.begin(), own.end(),
-                                 [&](const auto& entry) { return entry.address == event.address; }),
-                  own.end());
+        downstreams_[*downstream].own_addresses.remove(event.address);
         release_own_address(*downstream, event.address, turn);
     }
 }
@@ -83,9 +76,13 @@ void Engine::on(const Reconfigured& event, Turn turn) {
             upstream.plan.begin_replan();
             upstream.plan.end_replan(turn.actions);
             upstream.plan.detach(turn.actions);
+            if (upstream.link.exists()) {
+                forget_link(upstream, turn);
+            }
         }
     }
-    const bool recapture = event.config.capture != config_.capture;
+    const bool recapture = event.config.capture != config_.capture ||
+                           event.config.mld_evidence != config_.mld_evidence;
     configure(event.config);
 
     hosts_.set_limit(config_.max_hosts);
@@ -98,7 +95,7 @@ void Engine::on(const Reconfigured& event, Turn turn) {
             turn.actions.emplace_back(StopCapture{downstream.link.index});
         }
         if (downstream.upstreams == 0) {
-            downstream = Downstream(downstream.link.name);
+            downstream = Downstream(downstream.link.name, seed_);
         } else if (stop) {
             start_capture(downstream, turn);
         }
@@ -111,6 +108,7 @@ void Engine::on(const Reconfigured& event, Turn turn) {
     });
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         replan(i, turn);
+        repeat_announcements(upstreams_[i], turn.now);
     }
     // New names may be those of interfaces that exist; old ones may have new prefixes to learn.
     links_known_ = false;
@@ -147,7 +145,7 @@ DownstreamId Engine::downstream_named(const std::string& name) {
     const auto known = std::find_if(downstreams_.begin(), downstreams_.end(),
                                     [&](const Downstream& each) { return each.link.name == name; });
     if (known == downstreams_.end()) {
-        downstreams_.emplace_back(name);
+        downstreams_.emplace_back(name, seed_);
         return static_cast<DownstreamId>(downstreams_.size() - 1);
     }
     return static_cast<DownstreamId>(known - downstreams_.begin());
@@ -179,13 +177,11 @@ void Engine::end_dump_of_links(Turn turn) {
 }
 
 void Engine::sweep_own_addresses(Turn turn) {
+    for (Upstream& upstream : upstreams_) {
+        upstream.own_addresses.end_dump();
+    }
     for (std::size_t id = 0; id < downstreams_.size(); ++id) {
-        auto& own = downstreams_[id].own_addresses;
-        const auto gone = std::stable_partition(own.begin(), own.end(),
-                                                [](const auto& entry) { return entry.seen; });
-        const std::vector<Downstream::OwnAddress> lost(gone, own.end());
-        own.erase(gone, own.end());
-        for (const Downstream::OwnAddress& entry : lost) {
+        for (const OwnAddresses::Entry& entry : downstreams_[id].own_addresses.end_dump()) {
             release_own_address(static_cast<DownstreamId>(id), entry.address, turn);
         }
     }
@@ -195,16 +191,28 @@ void Engine::end_first_round(Turn turn) {
     for (Upstream& upstream : upstreams_) {
         claim_inherited(upstream, turn);
         if (upstream.link.has_ipv6()) {
-            upstream.plan.attach(upstream.link.index, turn.actions);
+            attach(upstream, turn);
         }
     }
     inherited_ = {};
 }
 
+/// The audit before it tells how the interface's counters stood when nothing had been reported.
+void Engine::attach(Upstream& upstream, Turn turn) {
+    turn.actions.emplace_back(AuditGroups{upstream.link.index, upstream.link.name});
+    upstream.plan.attach(upstream.link.index, turn.actions);
+}
+
 /// Groups that an earlier process held and whose hosts nobody remembers (it died between two
 /// writes): kept for the linger, in which their hosts have time to be seen.
 void Engine::claim_inherited(Upstream& upstream, Turn turn) {
-    const std::vector<SolicitedNodeGroup> own = std::exchange(upstream.own_groups, {});
+    std::vector<SolicitedNodeGroup> own;
+    for (const OwnAddresses::Entry& entry : upstream.own_addresses.entries()) {
+        // A router has the subnet-router anycast address too (RFC 4291 2.6.1).
+        const Ipv6Address anycast = Ipv6Prefix(entry.address, entry.prefix_length).address();
+        own.push_back(SolicitedNodeGroup::of(entry.address));
+        own.push_back(SolicitedNodeGroup::of(anycast));
+    }
     std::size_t claimed = 0;
     for (const GroupsInherited& inherited : inherited_) {
         if (!upstream.link.exists() || inherited.upstream != upstream.link.index ||
@@ -214,7 +222,8 @@ void Engine::claim_inherited(Upstream& upstream, Turn turn) {
         for (const SolicitedNodeGroup group : inherited.groups) {
             if (std::find(own.begin(), own.end(), group) == own.end() &&
                 !upstream.plan.wants(group)) {
-                upstream.plan.claim(group, turn.now + config_.linger, turn.actions);
+                upstream.plan.claim(group, turn.now + config_.linger, Evidence::saved,
+                                    turn.actions);
                 ++claimed;
             }
         }
@@ -279,8 +288,9 @@ void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
         }
         upstream.plan.detach(turn.actions);
     } else if (synced_ && !upstream.plan.attached()) {
-        upstream.plan.attach(link.index, turn.actions);
+        attach(upstream, turn);
     }
+    follow_link(upstream, before, turn);
     if (!link.carries_ipv6()) {
         upstream.orphans_until.reset();
     } else if (!before.carries_ipv6() && upstream.prefixes.has_orphans()) {
@@ -325,6 +335,7 @@ void Engine::link_seen(DownstreamId id, const LinkSeen& event, Turn turn) {
 
 void Engine::lose(Upstream& upstream, Turn turn) {
     turn.actions.emplace_back(Notice(NoticeKind::interface_lost, upstream.link.name));
+    forget_link(upstream, turn);
     upstream.plan.detach(turn.actions);
     upstream.prefixes.orphan_all();
     upstream.orphans_until.reset();
@@ -336,7 +347,9 @@ void Engine::lose(DownstreamId id, Turn turn) {
     turn.actions.emplace_back(Notice(NoticeKind::interface_lost, downstream.link.name));
     turn.actions.emplace_back(StopCapture{downstream.link.index});
     downstream.link = Interface(downstream.link.name);
-    for (const Downstream::OwnAddress& own : std::exchange(downstream.own_addresses, {})) {
+    downstream.link_local_groups = GroupSet(seed_);
+    const OwnAddresses lost = std::exchange(downstream.own_addresses, {});
+    for (const OwnAddresses::Entry& own : lost.entries()) {
         release_own_address(id, own.address, turn);
     }
     hosts_.for_each([&](Host& host) {

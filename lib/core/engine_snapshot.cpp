@@ -35,7 +35,29 @@ std::string origins(const OnLinkPrefixes& prefixes, const Ipv6Prefix& prefix) {
     return text;
 }
 
-StateSnapshot::Upstream describe(const Upstream& upstream) {
+std::string_view text(QuerierWatch::State state) {
+    switch (state) {
+        case QuerierWatch::State::unknown: return "unknown";
+        case QuerierWatch::State::present: return "present";
+        case QuerierWatch::State::absent: return "absent";
+    }
+    return "unknown";
+}
+
+StateSnapshot::Querier describe(const QuerierWatch& watch, TimePoint now) {
+    StateSnapshot::Querier described;
+    described.state = text(watch.state());
+    if (const auto& querier = watch.querier()) {
+        described.address = querier->address.to_string();
+        described.version = static_cast<int>(querier->version);
+        described.robustness = querier->robustness;
+        described.interval = querier->interval;
+        described.last_heard = seconds(now - querier->last_heard);
+    }
+    return described;
+}
+
+StateSnapshot::Upstream describe(const Upstream& upstream, TimePoint now) {
     StateSnapshot::Upstream described;
     described.interface = describe(upstream.link);
     for (const Ipv6Prefix& prefix : upstream.prefixes.prefixes()) {
@@ -48,9 +70,18 @@ StateSnapshot::Upstream describe(const Upstream& upstream) {
         line.hosts = each.hosts;
         line.error = each.error;
         line.claimed = each.claimed();
+        line.asked = each.asked;
+        if (each.asked > 0) {
+            line.last_asked = seconds(now - each.last_asked);
+        }
+        if (each.state == MembershipPlan::State::held) {
+            line.held_for = seconds(now - each.held_since);
+        }
     });
     std::sort(described.groups.begin(), described.groups.end(),
               [](const auto& a, const auto& b) { return a.group < b.group; });
+    described.querier = describe(upstream.querier, now);
+    described.report_version = static_cast<int>(upstream.querier.version(now));
     return described;
 }
 
@@ -62,8 +93,13 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
     state.host_timeout = config_.host_timeout;
     state.linger = config_.linger;
     state.max_hosts = config_.max_hosts;
+    state.announce = to_string(config_.announce);
+    state.announce_interval = config_.announce_interval;
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
-        state.upstreams.push_back(describe(upstreams_[i]));
+        state.upstreams.push_back(describe(upstreams_[i], now));
+        for (const Problem problem : problems(upstreams_[i])) {
+            state.upstreams.back().problems.emplace_back(to_string(problem));
+        }
         state.upstreams.back().downstreams = config_.upstreams[i].downstreams;
     }
     for (const Downstream& downstream : downstreams_) {
@@ -82,24 +118,34 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
         described.downstream = downstreams_[host->key.downstream].link.name;
         described.mac = text(host->mac);
         described.state = host->own ? "own" : std::string(to_string(host->state));
-        described.evidence = host->evidence;
+        described.evidence = to_string(host->evidence);
         described.known = seconds(now - host->first_seen);
         described.silent = seconds(now - host->last_seen);
         described.joined = host->upstreams != 0;
         described.group = SolicitedNodeGroup::of(host->key.address).address().to_string();
         state.hosts.push_back(std::move(described));
     }
+    std::uint64_t announced = 0;
+    for (const Upstream& upstream : upstreams_) {
+        announced += upstream.announcer.packets();
+    }
     state.counters = {
+        {"announce.packets", announced},
         {"evidence.sniffed", counters_.evidence},
         {"evidence.own-mac", counters_.own_mac},
         {"groups.audits", counters_.audits},
+        {"groups.claims-refused", counters_.claims_refused},
         {"groups.joins", counters_.joins},
         {"groups.join-failures", counters_.join_failures},
         {"hosts.added", counters_.hosts_added},
         {"hosts.gone", counters_.hosts_gone},
         {"hosts.refused", counters_.hosts_refused},
+        {"lan.asked", counters_.lan_asked},
+        {"lan.reports", counters_.reports_seen},
         {"probes.sent", counters_.probes},
         {"probes.errors", counters_.probe_errors},
+        {"upstream.asked", counters_.asked},
+        {"upstream.queries", counters_.queries},
     };
     return state;
 }

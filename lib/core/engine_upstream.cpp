@@ -1,11 +1,315 @@
+#include <algorithm>
+#include <utility>
+
 #include "core/engine.hpp"
 
-/// The part of the engine that listens to an upstream and speaks there.
+/// The part of the engine that listens to an upstream and speaks there: the querier, our own
+/// announcements, Neighbor Solicitations; and the groups that the LAN reports.
 namespace solicitd {
+namespace {
 
-void Engine::on(const GroupReported& /*event*/, Turn /*turn*/) {}
-void Engine::on(const QueryHeard& /*event*/, Turn /*turn*/) {}
-void Engine::on(const NeighborAsked& /*event*/, Turn /*turn*/) {}
-void Engine::on(const ReportSent& /*event*/, Turn /*turn*/) {}
+/// How long a report is believed (RFC 9777 9.4, by default).
+constexpr Duration kListenerInterval = std::chrono::seconds(260);
+/// What brings an announcement often comes as several events; and snoopers want to have settled.
+constexpr Duration kAfterEvent = std::chrono::seconds(1);
+constexpr Duration kAfterOutage = std::chrono::seconds(4);
+
+std::vector<SolicitedNodeGroup> announced_groups(const Upstream& upstream) {
+    std::vector<SolicitedNodeGroup> groups;
+    groups.reserve(upstream.plan.held() + upstream.own_addresses.entries().size());
+    upstream.plan.for_each([&](SolicitedNodeGroup group, const MembershipPlan::Membership& each) {
+        if (each.state == MembershipPlan::State::held) {
+            groups.push_back(group);
+        }
+    });
+    // The kernel is as silent about those.
+    for (const OwnAddresses::Entry& own : upstream.own_addresses.entries()) {
+        groups.push_back(SolicitedNodeGroup::of(own.address));
+    }
+    std::sort(groups.begin(), groups.end());
+    groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+    return groups;
+}
+
+}  // namespace
+
+void Engine::on(const GroupReported& event, Turn turn) {
+    if (Upstream* upstream = find_upstream(event.index)) {
+        report_of_others(*upstream, event, turn.now);
+    } else if (const auto downstream = find_downstream(event.index)) {
+        report_on_lan(*downstream, event, turn);
+    }
+}
+
+void Engine::on(const QueryHeard& event, Turn turn) {
+    Upstream* upstream = find_upstream(event.index);
+    if (upstream == nullptr) {
+        return;
+    }
+    ++counters_.queries;
+    const MldQuery& query = event.query;
+    if (query.version == MldVersion::v1) {
+        upstream->answered_v1 = GroupSet(seed_);
+    }
+    if (!query.source.is_unspecified()) {
+        told_of_querier(*upstream, upstream->querier.heard(query, turn.now), turn);
+        return;
+    }
+    // The kernel answers none from ::, though snoopers without an address ask so.
+    constexpr std::string_view kReason = "a query from ::";
+    if (query.is_general()) {
+        announce(*upstream, kReason, query.max_response, turn.now, query.version);
+    } else if (const auto group = SolicitedNodeGroup::from_address(query.group);
+               group && config_.announce != AnnounceMode::never && upstream->plan.holds(*group)) {
+        upstream->announcer.ask_for(*group, kReason, turn.now, query.max_response, query.version);
+    }
+}
+
+void Engine::on(const NeighborAsked& event, Turn turn) {
+    if (Upstream* upstream = find_upstream(event.index)) {
+        ++counters_.asked;
+        upstream->plan.asked(SolicitedNodeGroup::of(event.target), turn.now);
+        ask_lan(*upstream, event.target, turn);
+    }
+}
+
+void Engine::on(const ReportSent& event, Turn turn) {
+    Upstream* upstream = find_upstream(event.upstream);
+    if (upstream == nullptr || !upstream->announcer.sent(event.error == 0, turn.now)) {
+        return;
+    }
+    Notice notice(event.error == 0 ? NoticeKind::report_recovered : NoticeKind::report_failed,
+                  upstream->link.name);
+    notice.error = event.error;
+    turn.actions.emplace_back(std::move(notice));
+}
+
+void Engine::tick_upstream(Upstream& upstream, Turn turn) {
+    told_of_querier(upstream, upstream.querier.tick(turn.now), turn);
+    if (!can_report(upstream)) {
+        return;
+    }
+    const Announcer::Sender sender{upstream.link.index, *upstream.own_addresses.link_local(),
+                                   upstream.link.mtu, upstream.querier.version(turn.now)};
+    if (upstream.announcer.start_is_due(turn.now)) {
+        const Announcer::Started started =
+            upstream.announcer.start(announced_groups(upstream), sender, turn.now);
+        Notice told(NoticeKind::announced, upstream.link.name);
+        told.count = started.groups;
+        told.reason = started.reason;
+        turn.actions.emplace_back(std::move(told));
+    }
+    upstream.announcer.send(sender, turn.now, turn.actions);
+}
+
+void Engine::told_of_querier(Upstream& upstream, QuerierWatch::Change change, Turn turn) {
+    using Change = QuerierWatch::Change;
+    if (change == Change::none) {
+        return;
+    }
+    repeat_announcements(upstream, turn.now);
+    Notice notice(change == Change::lost ? NoticeKind::querier_lost : NoticeKind::querier_found,
+                  upstream.link.name);
+    if (change == Change::lost) {
+        notice.interval = config_.announce == AnnounceMode::never ? std::chrono::seconds(0)
+                                                                  : config_.announce_interval;
+    } else {
+        notice.host = upstream.querier.querier()->address;
+        notice.version = upstream.querier.querier()->version;
+    }
+    turn.actions.emplace_back(std::move(notice));
+
+    switch (change) {
+        case Change::back:
+        case Change::another: announce(upstream, "a new querier", kAfterEvent, turn.now); break;
+        case Change::version:
+            announce(upstream, "the querier changed its version", kAfterEvent, turn.now);
+            break;
+        case Change::none:
+        case Change::found:  // the kernel answers it; there is no former one that forgets
+        case Change::lost: break;
+    }
+}
+
+/// Follows the link: what was just told of it, against how it was before.
+void Engine::follow_link(Upstream& upstream, const Interface& before, Turn turn) {
+    const Interface& link = upstream.link;
+    if (!before.exists()) {
+        turn.actions.emplace_back(StartCapture{link.index, link.name, Side::upstream,
+                                               CaptureMode::allmulti, link.snooping_bridge, true});
+    }
+    if (!link.carries_ipv6()) {
+        upstream.querier.pause();
+        return;
+    }
+    upstream.querier.begin(turn.now);
+    repeat_announcements(upstream, turn.now);
+    if (!synced_) {
+        return;
+    }
+    if (!before.carries_ipv6()) {
+        announce(upstream, "the upstream is back", kAfterOutage, turn.now);
+    } else if (link.mac != before.mac) {
+        announce(upstream, "the MAC address changed", kAfterEvent, turn.now);
+    }
+}
+
+/// What was known of the interface is of no use for the next one of its name.
+void Engine::forget_link(Upstream& upstream, Turn turn) {
+    turn.actions.emplace_back(StopCapture{upstream.link.index});
+    upstream.querier.pause();
+    upstream.announcer.cancel();
+    upstream.reports = ReportPath();
+    upstream.own_addresses = OwnAddresses();
+}
+
+void Engine::repeat_announcements(Upstream& upstream, TimePoint now) {
+    const bool unheard = upstream.querier.state() == QuerierWatch::State::absent;
+    const bool wanted = config_.announce == AnnounceMode::always ||
+                        (config_.announce == AnnounceMode::automatic && unheard);
+    upstream.announcer.repeat(
+        wanted ? std::optional<Duration>(config_.announce_interval) : std::nullopt,
+        unheard ? "no querier is heard" : "announce = \"always\"", now);
+}
+
+void Engine::announce(Upstream& upstream, std::string_view reason, Duration within, TimePoint now,
+                      std::optional<MldVersion> version) {
+    if (config_.announce != AnnounceMode::never) {
+        upstream.announcer.ask(reason, now, within, version);
+    }
+}
+
+bool Engine::can_report(const Upstream& upstream) {
+    return upstream.plan.held() > 0 && upstream.link.carries_ipv6() &&
+           upstream.own_addresses.link_local();
+}
+
+void Engine::expect_report(Upstream& upstream, TimePoint now) {
+    if (const auto when = upstream.reports.expect(now)) {
+        audit_at(*when);
+    }
+}
+
+void Engine::look_at_output(Upstream& upstream, const MldOutput& output, Turn turn) {
+    const ReportPath::Change change = upstream.reports.look(output, turn.now);
+    if (change == ReportPath::Change::none) {
+        return;
+    }
+    const bool blocked = change == ReportPath::Change::blocked;
+    Notice notice(blocked ? NoticeKind::reports_discarded : NoticeKind::reports_pass,
+                  upstream.link.name);
+    notice.count = upstream.reports.discarded();
+    turn.actions.emplace_back(std::move(notice));
+    if (!blocked) {
+        announce(upstream, "reports are not dropped any more", kAfterEvent, turn.now);
+    }
+}
+
+/// A host that says nothing else is still known by the groups that it listens to.
+void Engine::report_on_lan(DownstreamId downstream, const GroupReported& event, Turn turn) {
+    ++counters_.reports_seen;
+    const Downstream& from = downstreams_[downstream];
+    if (!event.mac.is_none() && event.mac == from.link.mac) {
+        ++counters_.own_mac;
+        return;
+    }
+    if (!config_.mld_evidence || from.link_local_groups.contains(event.group)) {
+        return;
+    }
+    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+        if ((from.upstreams & (1U << i)) != 0 && !upstreams_[i].prefixes.prefixes().empty() &&
+            !upstreams_[i].plan.claim(event.group, turn.now + kListenerInterval,
+                                      Evidence::mld_report, turn.actions)) {
+            ++counters_.claims_refused;
+        }
+    }
+}
+
+/// In MLDv1 another host's report makes the kernel withhold ours (RFC 2710 4), and the snooper does
+/// not learn that we listen, too. Once a query: another solicitd would hear ours and do the same.
+void Engine::report_of_others(Upstream& upstream, const GroupReported& event, TimePoint now) {
+    if (config_.announce == AnnounceMode::never || event.version != MldVersion::v1 ||
+        upstream.querier.version(now) != MldVersion::v1 || !upstream.plan.holds(event.group) ||
+        upstream.answered_v1.contains(event.group)) {
+        return;
+    }
+    upstream.answered_v1.insert(event.group);
+    upstream.announcer.ask_for(event.group, "another host's report suppressed ours", now,
+                               kAfterEvent);
+}
+
+/// Somebody upstream wants to reach an address that we know of nobody: it may be a host that has
+/// been silent since before we came.
+void Engine::ask_lan(Upstream& upstream, const Ipv6Address& target, Turn turn) {
+    const std::uint32_t bit = 1U << static_cast<std::size_t>(&upstream - upstreams_.data());
+    if (!upstream.prefixes.contains(target) || upstream.own_addresses.contains(target)) {
+        return;
+    }
+    for (std::size_t id = 0; id < downstreams_.size(); ++id) {
+        if ((downstreams_[id].upstreams & bit) != 0 &&
+            hosts_.find({target, static_cast<DownstreamId>(id)}) != nullptr) {
+            return;
+        }
+    }
+    if (!upstream.inquiries.admit(target, turn.now)) {
+        return;
+    }
+    ++counters_.lan_asked;
+    for (const Downstream& downstream : downstreams_) {
+        if ((downstream.upstreams & bit) != 0 && downstream.link.carries_ipv6()) {
+            turn.actions.emplace_back(ProbeHost{downstream.link.index, target});
+        }
+    }
+    Notice told(NoticeKind::lan_asked, upstream.link.name);
+    told.host = target;
+    turn.actions.emplace_back(std::move(told));
+}
+
+/// A link-local address is never served; whoever has it also reports its group.
+void Engine::link_local_seen(DownstreamId downstream, const NeighborSeen& event, Turn turn) {
+    GroupSet& known = downstreams_[downstream].link_local_groups;
+    const SolicitedNodeGroup group = SolicitedNodeGroup::of(event.address);
+    switch (event.state) {
+        case NeighborState::none:
+        case NeighborState::incomplete: return;
+        case NeighborState::failed: known.erase(group); return;
+        case NeighborState::reachable:
+        case NeighborState::stale:
+        case NeighborState::delay:
+        case NeighborState::probe:
+        case NeighborState::permanent: break;
+    }
+    if (known.contains(group)) {
+        return;
+    }
+    known.insert(group);
+    // The report may have come first.
+    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+        if ((downstreams_[downstream].upstreams & (1U << i)) != 0) {
+            upstreams_[i].plan.release_report(group, turn.actions);
+        }
+    }
+}
+
+std::vector<Problem> Engine::problems(const Upstream& upstream) {
+    std::vector<Problem> found;
+    const auto add = [&](Problem problem, bool holds) {
+        if (holds) {
+            found.push_back(problem);
+        }
+    };
+    const Interface& link = upstream.link;
+    if (!link.exists()) {
+        return {Problem::absent};
+    }
+    add(Problem::down, !link.running);
+    add(Problem::no_ipv6, !link.has_ipv6());
+    add(Problem::no_prefix, upstream.prefixes.prefixes().empty());
+    add(Problem::joins_failing, upstream.plan.failed() > 0);
+    add(Problem::no_querier, upstream.querier.state() == QuerierWatch::State::absent);
+    add(Problem::reports_refused, upstream.announcer.failing());
+    add(Problem::reports_discarded, upstream.reports.blocked());
+    return found;
+}
 
 }  // namespace solicitd

@@ -24,4 +24,10 @@ namespace solicitd {
     return mix(mix(high ^ seed) ^ low);
 }
 
+/// Of the low 24 bits of an address, which strangers choose, too.
+struct GroupHash {
+    std::uint64_t seed = 0;
+    std::size_t operator()(std::uint32_t low24) const { return mix(low24 ^ seed); }
+};
+
 }  // namespace solicitd

@@ -41,20 +41,47 @@ void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
     const bool was_held = it->second.state == State::held;
     leave(it, actions);
     if (was_held) {
-        actions.emplace_back(left_notice(group, host));
+        Notice left = notice(NoticeKind::left);
+        left.group = group;
+        left.host = host;
+        actions.emplace_back(std::move(left));
     }
 }
 
-void MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Actions& actions) {
+bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
+                           Actions& actions) {
+    if (evidence == Evidence::mld_report && claims_ >= kMostReported && !claimed(group)) {
+        return false;
+    }
     const auto [it, is_new] = groups_.try_emplace(group.low24);
-    if (!is_new) {
+    Membership& membership = it->second;
+    claims_ += membership.claimed() ? 0 : 1;
+    membership.claimed_until = std::max(membership.claimed_until, until);
+    membership.claim = evidence;
+    first_claim_end_ = std::min(first_claim_end_.value_or(until), until);
+    if (is_new) {
+        membership.cause = {Ipv6Address{}, evidence};
+        ++tally(State::waiting);
+        if (attached() && !replanning_) {
+            join(group, membership, actions);
+        }
+    }
+    return true;
+}
+
+bool MembershipPlan::claimed(SolicitedNodeGroup group) const {
+    const auto it = groups_.find(group.low24);
+    return it != groups_.end() && it->second.claimed();
+}
+
+void MembershipPlan::release_report(SolicitedNodeGroup group, Actions& actions) {
+    const auto it = groups_.find(group.low24);
+    if (it == groups_.end() || !it->second.claimed() || it->second.claim != Evidence::mld_report) {
         return;
     }
-    it->second.claimed_until = until;
-    first_claim_end_ = std::min(first_claim_end_.value_or(until), until);
-    ++tally(State::waiting);
-    if (attached() && !replanning_) {
-        join(group, it->second, actions);
+    end_claim(it->second);
+    if (it->second.hosts == 0) {
+        sweep(actions);
     }
 }
 
@@ -114,7 +141,8 @@ void MembershipPlan::sweep(Actions& actions) {
             continue;
         }
         if (it->second.state == State::held) {
-            told.push_back(left_notice(SolicitedNodeGroup{it->first}, it->second.cause.host));
+            tell(it->second, SolicitedNodeGroup{it->first},
+                 told.emplace_back(notice(NoticeKind::left)));
         }
         it = leave(it, actions);
     }
@@ -149,15 +177,12 @@ void MembershipPlan::result(SolicitedNodeGroup group, int error, TimePoint now, 
         }
         return;
     }
+    membership.held_since = now;
     if (membership.in_burst) {
         close_burst_entry(membership, true, actions);
     } else {
         Notice joined = notice(NoticeKind::joined);
-        joined.group = group;
-        if (membership.hosts > 0) {
-            joined.host = membership.cause.host;
-            joined.evidence = membership.cause.evidence;
-        }
+        tell(membership, group, joined);
         actions.emplace_back(std::move(joined));
     }
     settle_failure(actions);
@@ -187,6 +212,14 @@ bool MembershipPlan::holds(SolicitedNodeGroup group) const {
     return it != groups_.end() && it->second.state == State::held;
 }
 
+void MembershipPlan::asked(SolicitedNodeGroup group, TimePoint now) {
+    const auto it = groups_.find(group.low24);
+    if (it != groups_.end()) {
+        ++it->second.asked;
+        it->second.last_asked = now;
+    }
+}
+
 std::optional<TimePoint> MembershipPlan::next_deadline() const {
     if (retry_at_ && first_claim_end_) {
         return std::min(*retry_at_, *first_claim_end_);
@@ -203,6 +236,11 @@ void MembershipPlan::tick(TimePoint now, Actions& actions) {
     }
 }
 
+void MembershipPlan::end_claim(Membership& membership) {
+    membership.claimed_until = TimePoint::min();
+    --claims_;
+}
+
 void MembershipPlan::end_claims(TimePoint now, Actions& actions) {
     first_claim_end_.reset();
     for (auto& [low24, membership] : groups_) {
@@ -210,7 +248,7 @@ void MembershipPlan::end_claims(TimePoint now, Actions& actions) {
             continue;
         }
         if (membership.claimed_until <= now) {
-            membership.claimed_until = TimePoint::min();
+            end_claim(membership);
         } else {
             first_claim_end_ = std::min(first_claim_end_.value_or(membership.claimed_until),
                                         membership.claimed_until);
@@ -290,13 +328,13 @@ void MembershipPlan::settle_failure(Actions& actions) {
     }
 }
 
-Notice MembershipPlan::left_notice(SolicitedNodeGroup group, const Ipv6Address& last) const {
-    Notice left = notice(NoticeKind::left);
-    left.group = group;
-    if (!last.is_unspecified()) {
-        left.host = last;
+/// Which group, and what it was wanted for.
+void MembershipPlan::tell(const Membership& membership, SolicitedNodeGroup group, Notice& notice) {
+    notice.group = group;
+    notice.evidence = membership.cause.evidence;
+    if (!membership.cause.host.is_unspecified()) {
+        notice.host = membership.cause.host;
     }
-    return left;
 }
 
 Notice MembershipPlan::notice(NoticeKind kind) const {

@@ -42,7 +42,11 @@ public:
         std::uint32_t hosts = 0;
         int error = 0;  ///< errno of the last join, when failed
         Cause cause;
+        Evidence claim = Evidence::saved;  ///< by what it is claimed, when it is
         TimePoint claimed_until = TimePoint::min();
+        TimePoint held_since{};
+        std::uint64_t asked = 0;  ///< Neighbor Solicitations for it that came from upstream
+        TimePoint last_asked{};
 
         [[nodiscard]] bool claimed() const { return claimed_until != TimePoint::min(); }
     };
@@ -58,8 +62,15 @@ public:
     void add_host(const Cause& cause, Actions& actions);
     void remove_host(const Ipv6Address& host, Actions& actions);
 
-    /// Wants the group until then, if nobody else does by now.
-    void claim(SolicitedNodeGroup group, TimePoint until, Actions& actions);
+    /// Claims by MLD reports are refused when there are that many: anybody on the LAN can make
+    /// them.
+    static constexpr std::size_t kMostReported = 1024;
+
+    /// Wants the group until then, whoever else does; an earlier claim is prolonged. `evidence`:
+    /// what it is known by. False: refused.
+    bool claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence, Actions& actions);
+    /// A claim by an MLD report ends now.
+    void release_report(SolicitedNodeGroup group, Actions& actions);
     /// Time passed in which no host could be seen.
     void postpone_claims(Duration slept);
     [[nodiscard]] bool wants(SolicitedNodeGroup group) const {
@@ -83,6 +94,8 @@ public:
     /// frees the socket's entry, and tells nobody since the kernel holds nothing.
     void audit(const std::vector<SolicitedNodeGroup>& in_kernel, Actions& actions);
     [[nodiscard]] bool holds(SolicitedNodeGroup group) const;
+    /// Somebody upstream asked for an address of the group. Ignored when it is not wanted.
+    void asked(SolicitedNodeGroup group, TimePoint now);
 
     /// When failed joins want to be tried again, or a claim ends.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
@@ -101,11 +114,6 @@ public:
     }
 
 private:
-    /// Strangers choose the low 24 bits.
-    struct GroupHash {
-        std::uint64_t seed = 0;
-        std::size_t operator()(std::uint32_t low24) const { return mix(low24 ^ seed); }
-    };
     using Groups = std::unordered_map<std::uint32_t, Membership, GroupHash>;
 
     [[nodiscard]] std::size_t count(State state) const {
@@ -121,7 +129,9 @@ private:
     void settle_failure(Actions& actions);
     void retry(Actions& actions);
     void end_claims(TimePoint now, Actions& actions);
-    [[nodiscard]] Notice left_notice(SolicitedNodeGroup group, const Ipv6Address& last) const;
+    [[nodiscard]] bool claimed(SolicitedNodeGroup group) const;
+    void end_claim(Membership& membership);
+    static void tell(const Membership& membership, SolicitedNodeGroup group, Notice& notice);
     [[nodiscard]] Notice notice(NoticeKind kind) const;
 
     std::string interface_;
@@ -136,6 +146,7 @@ private:
     bool failure_told_ = false;
     std::optional<TimePoint> retry_at_;
     Duration retry_after_ = kFirstRetry;
+    std::size_t claims_ = 0;
     std::optional<TimePoint> first_claim_end_;
 };
 

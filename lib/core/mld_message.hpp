@@ -61,7 +61,8 @@ private:
     [[nodiscard]] Record next_record(std::span<const std::uint8_t>& rest) const;
 };
 
-/// Why a packet is no message to believe. The names of the counters in the state.
+/// Why a packet is no message to believe. The names of the counters in the state. The ICMPv6 code
+/// is none of the reasons: receivers ignore it (RFC 9777 5.1.1, RFC 2710 3.2).
 enum class MldDefect : std::uint8_t {
     truncated,     ///< shorter than its headers or its payload length say, or than we read
     not_mld,       ///< not IPv6, not ICMPv6, or neither query nor report
@@ -69,12 +70,11 @@ enum class MldDefect : std::uint8_t {
     router_alert,  ///< no Router Alert option for MLD (RFC 2711) in a Hop-by-Hop Options header
     fragmented,
     checksum,  ///< ICMPv6 checksum wrong
-    code,      ///< ICMPv6 code of a v1 message not 0 is ignored (RFC 2710 3.2); reserved
     source,    ///< neither link-local nor ::
     group,     ///< a query for, or a v1 report of, what is no multicast address
-    length,    ///< a query of 25 to 27 bytes; records or sources past the end
+    length,    ///< a query of 25 to 27 bytes (RFC 9777 8.2); records or sources past the end
 };
-inline constexpr std::size_t kMldDefects = 10;
+inline constexpr std::size_t kMldDefects = 9;
 [[nodiscard]] std::string_view to_string(MldDefect defect);
 
 /// Validates as RFC 9777 and RFC 2710 ask of a node. The bytes begin at the IPv6 header and may
@@ -82,12 +82,13 @@ inline constexpr std::size_t kMldDefects = 10;
 [[nodiscard]] std::variant<MldQuery, MldReport, MldDefect> parse_mld_message(
     const std::uint8_t* packet, std::size_t size, Checksum checksum);
 
-/// How many groups one MLDv2 report holds that fits the MTU (bytes): 72 with 1500.
+/// How many groups one MLDv2 report holds that fits the MTU (bytes): 72 with 1500, and no more
+/// with a larger one; at least 1.
 [[nodiscard]] std::size_t groups_per_report(std::uint32_t mtu);
 
-/// The ICMPv6 message (checksum 0: the kernel fills it in) that reports the groups: MLDv2 with one
-/// MODE_IS_EXCLUDE {} record a group (RFC 9777 5.2); MLDv1 for the first one only (RFC 2710 3).
-/// Returns its size; `message` has room for it (8 + 20 a group, or 24).
+/// The ICMPv6 message (checksum 0: the kernel fills it in) that reports the groups, at least one:
+/// MLDv2 with a MODE_IS_EXCLUDE {} record each (RFC 9777 5.2); MLDv1 for the first one only
+/// (RFC 2710 3). Returns its size; `message` has room for it (8 + 20 a group, or 24).
 std::size_t write_mld_report(MldVersion version, std::span<const SolicitedNodeGroup> groups,
                              std::span<std::uint8_t> message);
 

@@ -1,19 +1,11 @@
 #include "core/nd_message.hpp"
 
-#include <algorithm>
+#include <span>
+
+#include "core/ipv6_packet.hpp"
 
 namespace solicitd {
 namespace {
-
-// RFC 8200 3: the IPv6 header.
-constexpr std::size_t kPayloadLength = 4;
-constexpr std::size_t kNextHeader = 6;
-constexpr std::size_t kHopLimit = 7;
-constexpr std::size_t kSource = 8;
-constexpr std::size_t kDestination = 24;
-constexpr std::size_t kHeaderSize = 40;
-constexpr std::uint8_t kNextHeaderFragment = 44;
-constexpr std::uint8_t kNextHeaderIcmpV6 = 58;
 
 // RFC 4861 4.3 and 4.4: NS and NA, which differ only in the flags of an NA.
 constexpr std::size_t kType = 0;
@@ -30,50 +22,21 @@ constexpr std::size_t kOptionHeaderSize = 2;
 constexpr std::size_t kOptionUnit = 8;
 constexpr std::uint8_t kOptionSourceLinkLayer = 1;
 
-std::size_t load16(const std::uint8_t* bytes) {
-    return static_cast<std::size_t>(bytes[0]) << 8U | bytes[1];
-}
-
-Ipv6Address load_address(const std::uint8_t* bytes) {
-    Ipv6Address address;
-    std::copy_n(bytes, address.bytes.size(), address.bytes.begin());
-    return address;
-}
-
-/// RFC 4443 2.3. The pseudo-header's addresses stand right before the payload, so that one sum
-/// covers both. A payload length has 16 bits: no overflow.
-bool checksum_is_valid(const std::uint8_t* packet, std::size_t payload) {
-    const std::uint8_t* byte = packet + kSource;
-    const std::uint8_t* const end = packet + kHeaderSize + payload;
-    std::size_t sum = payload + kNextHeaderIcmpV6;
-    for (; end - byte >= 2; byte += 2) {
-        sum += load16(byte);
-    }
-    if (byte != end) {
-        sum += static_cast<std::size_t>(*byte) << 8U;
-    }
-    while (sum > 0xFFFF) {
-        sum = (sum & 0xFFFF) + (sum >> 16U);
-    }
-    return sum == 0xFFFF;
-}
-
 /// What is wrong with the options of a message; `from_unspecified`: it is an NS from ::.
-std::optional<NdDefect> find_option_defect(const std::uint8_t* option, std::size_t rest,
+std::optional<NdDefect> find_option_defect(std::span<const std::uint8_t> options,
                                            bool from_unspecified) {
-    while (rest > 0) {
-        if (rest < kOptionHeaderSize) {
+    while (!options.empty()) {
+        if (options.size() < kOptionHeaderSize) {
             return NdDefect::option_length;
         }
-        const std::size_t length = option[1] * kOptionUnit;
-        if (length == 0 || length > rest) {
+        const std::size_t length = options[1] * kOptionUnit;
+        if (length == 0 || length > options.size()) {
             return NdDefect::option_length;
         }
-        if (from_unspecified && option[0] == kOptionSourceLinkLayer) {
+        if (from_unspecified && options[0] == kOptionSourceLinkLayer) {
             return NdDefect::dad_option;
         }
-        option += length;
-        rest -= length;
+        options = options.subspan(length);
     }
     return std::nullopt;
 }
@@ -100,33 +63,33 @@ std::string_view to_string(NdDefect defect) {
 
 std::variant<NdMessage, NdDefect> parse_nd_message(const std::uint8_t* packet, std::size_t size,
                                                    Checksum checksum) {
-    if (size < kHeaderSize) {
+    if (size < Ipv6Packet::kHeaderSize) {
         return NdDefect::truncated;
     }
-    if (packet[0] >> 4U != 6) {
+    const Ipv6Packet ipv6({packet, size});
+    if (!ipv6.is_ipv6()) {
         return NdDefect::not_nd;
     }
-    if (packet[kNextHeader] == kNextHeaderFragment) {
+    if (ipv6.next_header() == kNextHeaderFragment) {
         return NdDefect::fragmented;
     }
-    if (packet[kNextHeader] != kNextHeaderIcmpV6) {
+    if (ipv6.next_header() != kNextHeaderIcmpV6) {
         return NdDefect::not_nd;
     }
-    const std::size_t payload = load16(packet + kPayloadLength);
-    if (payload == 0 || payload > size - kHeaderSize) {
+    const std::span<const std::uint8_t> icmp = ipv6.payload();
+    if (icmp.empty()) {
         return NdDefect::truncated;
     }
-    const std::uint8_t* const icmp = packet + kHeaderSize;
     if (icmp[kType] != kTypeSolicitation && icmp[kType] != kTypeAdvertisement) {
         return NdDefect::not_nd;
     }
-    if (payload < kMessageSize) {
+    if (icmp.size() < kMessageSize) {
         return NdDefect::truncated;
     }
-    if (packet[kHopLimit] != 255) {
+    if (ipv6.hop_limit() != 255) {
         return NdDefect::hop_limit;
     }
-    if (checksum == Checksum::verify && !checksum_is_valid(packet, payload)) {
+    if (checksum == Checksum::verify && !ipv6.checksum_is_valid(icmp)) {
         return NdDefect::checksum;
     }
     if (icmp[kCode] != 0) {
@@ -136,9 +99,9 @@ std::variant<NdMessage, NdDefect> parse_nd_message(const std::uint8_t* packet, s
     NdMessage message;
     message.type = icmp[kType] == kTypeSolicitation ? NdMessage::Type::solicitation
                                                     : NdMessage::Type::advertisement;
-    message.source = load_address(packet + kSource);
-    message.destination = load_address(packet + kDestination);
-    message.target = load_address(icmp + kTarget);
+    message.source = ipv6.source();
+    message.destination = ipv6.destination();
+    message.target = load_address(&icmp[kTarget]);
 
     const bool from_unspecified = message.source.is_unspecified();
     if (message.target.is_multicast()) {
@@ -157,8 +120,7 @@ std::variant<NdMessage, NdDefect> parse_nd_message(const std::uint8_t* packet, s
     } else if (from_unspecified && !SolicitedNodeGroup::from_address(message.destination)) {
         return NdDefect::dad_destination;
     }
-    if (const auto defect =
-            find_option_defect(icmp + kMessageSize, payload - kMessageSize, from_unspecified)) {
+    if (const auto defect = find_option_defect(icmp.subspan(kMessageSize), from_unspecified)) {
         return *defect;
     }
     return message;

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "core/evidence.hpp"
 #include "core/ipv6_address.hpp"
 #include "core/mac_address.hpp"
 
@@ -38,9 +37,9 @@ struct StateSnapshot {
         std::chrono::seconds held_for{};                 ///< 0 when not held
     };
     struct Querier {
-        std::string state;                ///< "unknown" (not heard yet), "present" or "absent"
-        std::string address;              ///< "" when none was ever heard
-        int version = 0;                  ///< of MLD; 0 when none was ever heard
+        std::string state = "unknown";    ///< "unknown" (not heard yet), "present" or "absent"
+        std::string address;              ///< "" when none was ever heard; then nor is the rest
+        int version = 0;                  ///< of MLD
         int robustness = 0;               ///< QRV
         std::chrono::seconds interval{};  ///< QQI
         std::optional<std::chrono::seconds> last_heard;
@@ -58,12 +57,12 @@ struct StateSnapshot {
     struct Host {
         std::string address;
         std::string downstream;
-        std::string mac;    ///< "" when unknown
-        std::string state;  ///< "tentative", "confirmed", "probing", "absent" or "own"
-        Evidence evidence = Evidence::neighbor;  ///< the latest
-        std::chrono::seconds known{};            ///< since it was first seen
-        std::chrono::seconds silent{};           ///< since the latest evidence
-        bool joined = false;                     ///< its group is wanted on some upstream
+        std::string mac;       ///< "" when unknown
+        std::string state;     ///< "tentative", "confirmed", "probing", "absent" or "own"
+        std::string evidence;  ///< the latest, by its name: one that we do not know is shown too
+        std::chrono::seconds known{};   ///< since it was first seen
+        std::chrono::seconds silent{};  ///< since the latest evidence
+        bool joined = false;            ///< its group is wanted on some upstream
         std::string group;
     };
 

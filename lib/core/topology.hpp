@@ -7,10 +7,16 @@
 #include <utility>
 #include <vector>
 
+#include "core/announcer.hpp"
 #include "core/events.hpp"
+#include "core/group_set.hpp"
 #include "core/host.hpp"
+#include "core/lan_inquiries.hpp"
 #include "core/membership_plan.hpp"
 #include "core/on_link_prefixes.hpp"
+#include "core/own_addresses.hpp"
+#include "core/querier_watch.hpp"
+#include "core/report_path.hpp"
 #include "core/time.hpp"
 
 namespace solicitd {
@@ -43,29 +49,37 @@ struct Interface {
 
 struct Upstream {
     Upstream(const UpstreamConfig& config, std::uint64_t seed)
-        : link(config.interface), prefixes(config.prefixes), plan(config.interface, seed) {}
+        : link(config.interface),
+          prefixes(config.prefixes),
+          plan(config.interface, seed),
+          announcer(seed),
+          answered_v1(seed),
+          inquiries(seed) {}
 
     Interface link;
     OnLinkPrefixes prefixes;
     MembershipPlan plan;
-    /// Of its own addresses, link-local ones included: the kernel joins them by itself.
-    std::vector<SolicitedNodeGroup> own_groups;
+    /// The kernel joins their groups by itself.
+    OwnAddresses own_addresses;
+    QuerierWatch querier;
+    Announcer announcer;
+    ReportPath reports;
+    GroupSet answered_v1;  ///< since the last MLDv1 query, where another host's report was first
+    LanInquiries inquiries;
     bool no_prefix_told = false;
     /// When prefixes that were lost with the interface are given up.
     std::optional<TimePoint> orphans_until;
 };
 
 struct Downstream {
-    explicit Downstream(const std::string& name) : link(name) {}
-
-    struct OwnAddress {
-        Ipv6Address address;
-        bool seen = true;  ///< in the dump that is running
-    };
+    Downstream(const std::string& name, std::uint64_t seed) : link(name), link_local_groups(seed) {}
 
     Interface link;
     std::uint32_t upstreams = 0;  ///< mask of indexes; 0: not configured any more
-    std::vector<OwnAddress> own_addresses;
+    OwnAddresses own_addresses;   ///< that can lie in a shared prefix
+    /// Of link-local addresses in the neighbor table: reports for them say nothing of a host that
+    /// could be served.
+    GroupSet link_local_groups;
 };
 
 }  // namespace solicitd

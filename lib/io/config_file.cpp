@@ -20,8 +20,9 @@
 namespace solicitd::io {
 namespace {
 
-constexpr std::array<std::string_view, 7> kTopKeys = {
-    "host-timeout", "linger", "max-hosts", "audit-interval", "capture", "log-level", "upstream"};
+constexpr std::array<std::string_view, 10> kTopKeys = {
+    "host-timeout",      "linger",       "max-hosts", "audit-interval", "capture", "announce",
+    "announce-interval", "mld-evidence", "log-level", "upstream"};
 constexpr const char* kUpstreamForm =
     "allowed is [[upstream]] in double brackets, once for each upstream";
 constexpr std::array<std::string_view, 3> kUpstreamKeys = {"interface", "downstream", "prefix"};
@@ -110,6 +111,7 @@ private:
     void check_conflicts() const;
 
     std::int64_t number(const Entry& entry, Range range) const;
+    bool boolean(const Entry& entry) const;
     const toml::array& list(const Entry& entry, std::string_view example) const;
     // `node` is the entry's value or an element of it; `parse` throws BadSetting.
     template <typename Value>
@@ -158,6 +160,12 @@ ConfigFile Reader::read(const std::string& text) {
             file_.audit_interval = std::chrono::seconds(number(entry, kAuditIntervalRange));
         } else if (entry.key == "capture") {
             file_.capture = value(entry, *entry.node, parse_capture_mode);
+        } else if (entry.key == "announce") {
+            file_.announce = value(entry, *entry.node, parse_announce_mode);
+        } else if (entry.key == "announce-interval") {
+            file_.announce_interval = std::chrono::seconds(number(entry, kAnnounceIntervalRange));
+        } else if (entry.key == "mld-evidence") {
+            file_.mld_evidence = boolean(entry);
         } else if (entry.key == "log-level") {
             file_.log_level = value(entry, *entry.node, parse_log_level);
         } else if (entry.key == "upstream") {
@@ -232,6 +240,16 @@ std::int64_t Reader::number(const Entry& entry, Range range) const {
                      allowed_text(range) + (entry.node->is_string() ? ", without quotes" : ""));
     }
     return number->get();
+}
+
+bool Reader::boolean(const Entry& entry) const {
+    const auto* boolean = entry.node->as_boolean();
+    if (boolean == nullptr) {
+        refuse_value(entry, *entry.node,
+                     std::string("allowed are true and false") +
+                         (entry.node->is_string() ? ", without quotes" : ""));
+    }
+    return boolean->get();
 }
 
 template <typename Value>

@@ -24,6 +24,9 @@ struct ConfigFile {
     std::optional<std::size_t> max_hosts;
     std::optional<std::chrono::seconds> audit_interval;
     std::optional<CaptureMode> capture;
+    std::optional<AnnounceMode> announce;
+    std::optional<std::chrono::seconds> announce_interval;
+    std::optional<bool> mld_evidence;
     std::optional<spdlog::level::level_enum> log_level;
 };
 

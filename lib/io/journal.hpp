@@ -19,7 +19,7 @@ struct Record {
     spdlog::level::level_enum level = spdlog::level::info;
     std::string_view message_id;  ///< 32 hex digits (journald's MESSAGE_ID), or empty
     std::string text;
-    /// Names in upper case: INTERFACE, HOST, GROUP, EVIDENCE.
+    /// Names in upper case: INTERFACE, HOST, GROUP, PREFIX, EVIDENCE, VERSION, REASON.
     std::vector<std::pair<std::string_view, std::string>> fields;
 };
 

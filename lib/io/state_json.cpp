@@ -41,14 +41,18 @@ std::chrono::seconds seconds(const Json& object, const char* key) {
     return std::chrono::seconds(number<std::int64_t>(object, key));
 }
 
-Evidence evidence_from(const std::string& name) {
-    constexpr std::string_view kNone = "unknown";  // to_string() of what is no enumerator
-    for (std::uint8_t value = 0; to_string(Evidence{value}) != kNone; ++value) {
-        if (to_string(Evidence{value}) == name) {
-            return Evidence{value};
-        }
-    }
-    throw StateFormatError("\"evidence\" is \"" + name + "\", which names none");
+/// Whether the key has a value: earlier releases did not write it, or it is null.
+bool has(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && !found->is_null();
+}
+
+Json seconds_or_null(const std::optional<std::chrono::seconds>& seconds) {
+    return seconds ? Json(seconds->count()) : Json(nullptr);
+}
+
+std::optional<std::chrono::seconds> seconds_or_none(const Json& object, const char* key) {
+    return has(object, key) ? std::optional(seconds(object, key)) : std::nullopt;
 }
 
 }  // namespace
@@ -83,7 +87,10 @@ static void to_json(Json& json, const StateSnapshot::Group& group) {
             {"state", group.state},
             {"hosts", group.hosts},
             {"errno", group.error},
-            {"claimed", group.claimed}};
+            {"claimed", group.claimed},
+            {"asked", group.asked},
+            {"last_asked", seconds_or_null(group.last_asked)},
+            {"held_for", group.held_for.count()}};
 }
 
 static void from_json(const Json& json, StateSnapshot::Group& group) {
@@ -92,12 +99,43 @@ static void from_json(const Json& json, StateSnapshot::Group& group) {
     group.hosts = number<std::size_t>(json, "hosts");
     group.claimed = json.value("claimed", false);
     group.error = number<int>(json, "errno");
+    if (has(json, "asked")) {
+        group.asked = number<std::uint64_t>(json, "asked");
+    }
+    group.last_asked = seconds_or_none(json, "last_asked");
+    group.held_for = seconds_or_none(json, "held_for").value_or(std::chrono::seconds::zero());
+}
+
+static void to_json(Json& json, const StateSnapshot::Querier& querier) {
+    const auto if_heard = [&](auto value) {
+        return querier.address.empty() ? Json(nullptr) : Json(value);
+    };
+    json = {{"state", querier.state},
+            {"address", text_or_null(querier.address)},
+            {"version", if_heard(querier.version)},
+            {"robustness", if_heard(querier.robustness)},
+            {"interval", if_heard(querier.interval.count())},
+            {"last_heard", seconds_or_null(querier.last_heard)}};
+}
+
+static void from_json(const Json& json, StateSnapshot::Querier& querier) {
+    json.at("state").get_to(querier.state);
+    querier.address = text_or_empty(json.at("address"));
+    if (!querier.address.empty()) {
+        querier.version = number<int>(json, "version");
+        querier.robustness = number<int>(json, "robustness");
+        querier.interval = seconds(json, "interval");
+        querier.last_heard = seconds_or_none(json, "last_heard");
+    }
 }
 
 static void to_json(Json& json, const StateSnapshot::Upstream& upstream) {
     to_json(json, upstream.interface);
     json["downstreams"] = upstream.downstreams;
     json["prefixes"] = upstream.prefixes;
+    json["querier"] = upstream.querier;
+    json["report_version"] = upstream.report_version;
+    json["problems"] = upstream.problems;
     json["groups"] = upstream.groups;
 }
 
@@ -105,6 +143,15 @@ static void from_json(const Json& json, StateSnapshot::Upstream& upstream) {
     from_json(json, upstream.interface);
     json.at("downstreams").get_to(upstream.downstreams);
     json.at("prefixes").get_to(upstream.prefixes);
+    if (has(json, "querier")) {
+        json.at("querier").get_to(upstream.querier);
+    }
+    if (has(json, "report_version")) {
+        upstream.report_version = number<int>(json, "report_version");
+    }
+    if (has(json, "problems")) {
+        json.at("problems").get_to(upstream.problems);
+    }
     json.at("groups").get_to(upstream.groups);
 }
 
@@ -113,7 +160,7 @@ static void to_json(Json& json, const StateSnapshot::Host& host) {
             {"downstream", host.downstream},
             {"mac", text_or_null(host.mac)},
             {"state", host.state},
-            {"evidence", to_string(host.evidence)},
+            {"evidence", host.evidence},
             {"known", host.known.count()},
             {"silent", host.silent.count()},
             {"joined", host.joined},
@@ -125,7 +172,7 @@ static void from_json(const Json& json, StateSnapshot::Host& host) {
     json.at("downstream").get_to(host.downstream);
     host.mac = text_or_empty(json.at("mac"));
     json.at("state").get_to(host.state);
-    host.evidence = evidence_from(json.at("evidence").get<std::string>());
+    json.at("evidence").get_to(host.evidence);
     host.known = seconds(json, "known");
     host.silent = seconds(json, "silent");
     json.at("joined").get_to(host.joined);
@@ -142,6 +189,8 @@ static void to_json(Json& json, const StateSnapshot& state) {
             {"host_timeout", state.host_timeout.count()},
             {"linger", state.linger.count()},
             {"max_hosts", state.max_hosts},
+            {"announce", state.announce},
+            {"announce_interval", state.announce_interval.count()},
             {"upstreams", state.upstreams},
             {"downstreams", state.downstreams},
             {"hosts", state.hosts},
@@ -157,6 +206,9 @@ static void from_json(const Json& json, StateSnapshot& state) {
     state.host_timeout = seconds(json, "host_timeout");
     state.linger = seconds(json, "linger");
     state.max_hosts = number<std::size_t>(json, "max_hosts");
+    state.announce = json.value("announce", "");
+    state.announce_interval =
+        seconds_or_none(json, "announce_interval").value_or(std::chrono::seconds::zero());
     json.at("upstreams").get_to(state.upstreams);
     json.at("downstreams").get_to(state.downstreams);
     json.at("hosts").get_to(state.hosts);

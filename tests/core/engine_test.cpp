@@ -6,9 +6,8 @@
 #include <cerrno>
 #include <deque>
 
+#include "engine_fixture.hpp"
 #include "fakes/allocations.hpp"
-#include "fakes/fake_kernel.hpp"
-#include "fakes/nd_packets.hpp"
 
 namespace solicitd::test {
 namespace {
@@ -21,57 +20,12 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-const Ipv6Address kHost = address("2001:db8:1::1234:5678");
 const Ipv6Address kTwin = address("2001:db8:1::9934:5678");  // of the same group
-const Ipv6Address kOther = address("2001:db8:1::abcd:ef01");
 const Ipv6Address kForeign = address("2001:db8:9::42");
-const Ipv6Address kRouter = address("2001:db8:1::1");
 
 Ipv6Prefix prefix(std::string_view text) {
     return Ipv6Prefix::parse(text).value();
 }
-
-Config default_config() {
-    Config config;
-    config.upstreams = {{"eth9", {"br0"}, {}}};
-    return config;
-}
-
-/// A router that is up, with its prefix on the upstream.
-class EngineTest : public ::testing::Test {
-protected:
-    explicit EngineTest(const Config& config = default_config()) : world(config) {
-        kernel.create_link("eth9");
-        kernel.create_link("br0");
-        kernel.add_address("eth9", kRouter, 64);
-    }
-
-    void hear(const Ipv6Address& host, Evidence evidence = Evidence::solicitation) {
-        kernel.host_says(host, "br0", evidence);
-        world.pump();
-    }
-    void appear(const Ipv6Address& host) {
-        kernel.host_lives(host, "br0");
-        hear(host, Evidence::dad_solicitation);
-        hear(host);
-    }
-    [[nodiscard]] bool held(const Ipv6Address& host) { return kernel.holds("eth9", host); }
-    [[nodiscard]] std::string state(const Ipv6Address& host) {
-        const auto known = world.host(host);
-        return known ? known->state : "unknown";
-    }
-
-    World world;
-    FakeKernel& kernel = world.kernel;
-};
-
-class RunningEngineTest : public EngineTest {
-protected:
-    RunningEngineTest() {
-        world.start();
-        world.log.clear();
-    }
-};
 
 // Evidence
 

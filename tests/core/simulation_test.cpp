@@ -108,7 +108,9 @@ private:
             pass_time();
         } else if (dice < 400) {
             arrive(any(hosts_));
-        } else if (dice < 500) {
+        } else if (dice < 430) {
+            talk_mld();
+        } else if (dice < 520) {
             happened_["departures"] += kernel().lives(any(hosts_).address);
             kernel().host_dies(any(hosts_).address);
         } else if (dice < 800) {
@@ -188,6 +190,70 @@ private:
         });
     }
 
+    /// What is said upstream, and the LAN's reports.
+    void talk_mld() {
+        const std::string upstream = chance(2) ? "up0" : "up1";
+        const FakeKernel::Link* link = kernel().link(upstream);
+        const bool heard = link != nullptr && link->running() && kernel().captured(upstream);
+        const LanHost& host = any(hosts_);
+        const FakeKernel::Link* lan = kernel().link(host.downstream);
+        const SolicitedNodeGroup group = SolicitedNodeGroup::of(host.address);
+        switch (below(4)) {
+            case 0:
+                if (heard) {
+                    ++happened_["queries"];
+                    world_.handle(QueryHeard{link->index, random_query()});
+                }
+                break;
+            case 1:
+                if (heard) {
+                    world_.handle(NeighborAsked{link->index, host.address});
+                }
+                break;
+            case 2:
+                if (heard) {
+                    world_.handle(GroupReported{link->index, group, MldVersion::v1, {}});
+                }
+                break;
+            default:
+                if (lan != nullptr && lan->running() && kernel().lives(host.address)) {
+                    ++happened_["reports"];
+                    if (chance(10)) {
+                        kernel().set_neighbor(host.downstream, link_local_twin(host.address),
+                                              NeighborState::stale,
+                                              FakeKernel::mac_of(host.address));
+                    }
+                    world_.handle(GroupReported{lan->index, group, MldVersion::v2,
+                                                FakeKernel::mac_of(host.address)});
+                }
+                break;
+        }
+    }
+
+    MldQuery random_query() {
+        static const std::vector<Ipv6Address> sources = {address("fe80::a"), address("fe80::b"),
+                                                         Ipv6Address{}};
+        MldQuery query;
+        query.source = any(sources);
+        query.version = chance(4) ? MldVersion::v1 : MldVersion::v2;
+        query.max_response = milliseconds(below(10'000));
+        if (query.version == MldVersion::v2) {
+            query.robustness = static_cast<std::uint8_t>(below(8));
+            query.interval = seconds(below(200));
+        }
+        if (chance(4)) {
+            query.group = SolicitedNodeGroup::of(any(hosts_).address).address();
+        }
+        return query;
+    }
+
+    static Ipv6Address link_local_twin(Ipv6Address host) {
+        std::fill(host.bytes.begin(), host.bytes.begin() + 8, std::uint8_t{0});
+        host.bytes[0] = 0xFE;
+        host.bytes[1] = 0x80;
+        return host;
+    }
+
     void change_neighbors() {
         const LanHost& host = any(hosts_);
         const FakeKernel::Link* lan = kernel().link(host.downstream);
@@ -251,8 +317,10 @@ private:
         }
         if (name == "up0") {
             kernel().add_address(name, address("2001:db8:1::1"), 64);
+            kernel().add_address(name, address("fe80::9:1"), 64);
             kernel().add_route(name, prefix("2001:db8:1::/64"));
         } else if (name == "up1") {
+            kernel().add_address(name, address("fe80::9:2"), 64);
             kernel().add_route(name, prefix("2001:db8:2::/64"));
         }
     }
@@ -278,6 +346,7 @@ private:
         refusing_joins_ = chance(2);
         kernel().refuse_joins(refusing_joins_ ? ENOMEM : 0);
         kernel().refuse_probes(chance(2) ? ENOBUFS : 0);
+        kernel().drop_reports(chance(2));
     }
 
     void overrun() {
@@ -359,6 +428,7 @@ private:
         }
         kernel().refuse_joins(0);
         kernel().refuse_probes(0);
+        kernel().drop_reports(false);
     }
 
     /// Nothing disturbs any more: hosts that live are served, those that do not are left in time.
@@ -403,10 +473,13 @@ private:
         } else if (std::holds_alternative<ProbeHost>(action)) {
             ++happened_["probes"];
             probes_.push_back(world_.now);
-            if (probes_.size() > 100) {
-                require(world_.now - probes_.front() >= seconds(1), "over 100 probes in a second");
+            // Of known hosts, and of what is asked for on two upstreams with two downstreams each.
+            if (probes_.size() > 100 + 2 * 2 * LanInquiries::kInASecond) {
+                require(world_.now - probes_.front() >= seconds(1), "too many probes in a second");
                 probes_.pop_front();
             }
+        } else if (const auto* report = std::get_if<SendReport>(&action)) {
+            check_report(*report);
         }
     }
 
@@ -431,6 +504,18 @@ private:
                         "left the group of " + host.text + ", which lives");
             }
         }
+    }
+
+    /// It goes out upstream, from an address of that link, for what the kernel holds there.
+    void check_report(const SendReport& report) {
+        ++happened_["announcements"];
+        const FakeKernel::Link* link = kernel().link(report.upstream);
+        require(link == nullptr || link->name == "up0" || link->name == "up1",
+                "a report on " + (link == nullptr ? "" : link->name));
+        require(report.source.is_link_local(), "a report from " + report.source.to_string());
+        require(report.groups.size() == 1 ||
+                    (report.version == MldVersion::v2 && report.groups.size() <= 72),
+                "a report of " + std::to_string(report.groups.size()) + " groups");
     }
 
     bool is_shared(const UpstreamConfig& upstream, const Ipv6Address& host) {
@@ -572,7 +657,8 @@ std::uint64_t first_seed() {
 }
 
 /// What a run of a million events must have met, or its silence would say too little.
-constexpr const char* kHappenings[] = {"arrivals",
+constexpr const char* kHappenings[] = {"announcements",
+                                       "arrivals",
                                        "claims seen",
                                        "departures",
                                        "faults",
@@ -584,9 +670,11 @@ constexpr const char* kHappenings[] = {"arrivals",
                                        "permanent entries",
                                        "prefix changes",
                                        "probes",
+                                       "queries",
                                        "quiet ends",
                                        "reloads",
                                        "repairs",
+                                       "reports",
                                        "restarts",
                                        "restarts that lose the sockets",
                                        "suspends",

@@ -9,7 +9,7 @@
 #include "core/ipv6_address.hpp"
 #include "core/mac_address.hpp"
 #include "core/on_link_prefixes.hpp"
-#include "core/probe_budget.hpp"
+#include "core/rate_limit.hpp"
 #include "fakes/nd_packets.hpp"
 
 /// The small values and containers under the engine.
@@ -141,9 +141,9 @@ TEST(HostTable, ErasesByPredicateFromTheQueueToo) {
     EXPECT_EQ(table.next()->due, TimePoint(seconds(1)));
 }
 
-TEST(ProbeBudget, NeverAllowsMoreThanAHundredInASecond) {
+TEST(RateLimit, NeverAllowsMoreThanAHundredInASecond) {
     std::mt19937 random(3);
-    ProbeBudget budget;
+    RateLimit budget(10, std::chrono::milliseconds(100));
     std::deque<TimePoint> spent;
     TimePoint now{};
     for (int i = 0; i < 50'000; ++i) {

@@ -75,6 +75,11 @@ TEST_F(OptionsTest, EveryOptionArrives) {
                                                    "10",
                                                    "--capture",
                                                    "promisc",
+                                                   "--announce",
+                                                   "never",
+                                                   "--announce-interval=5",
+                                                   "--mld-evidence",
+                                                   "false",
                                                    "--audit-interval",
                                                    "0",
                                                    "--log-level",
@@ -96,6 +101,9 @@ TEST_F(OptionsTest, EveryOptionArrives) {
     expected.max_hosts = 10;
     expected.audit_interval = 0s;
     expected.capture = CaptureMode::promisc;
+    expected.announce = AnnounceMode::never;
+    expected.announce_interval = 5s;
+    expected.mld_evidence = false;
     EXPECT_EQ(settings.config, expected);
     EXPECT_EQ(settings.log_level, spdlog::level::debug);
     EXPECT_EQ(settings.runtime_dir, "/r");
@@ -137,6 +145,9 @@ TEST_F(OptionsTest, HelpNamesEveryOptionAndTheRealDefaults) {
                                   "--max-hosts COUNT",
                                   "--audit-interval SECONDS",
                                   "--capture MODE",
+                                  "--announce MODE",
+                                  "--announce-interval SECONDS",
+                                  "--mld-evidence true|false",
                                   "--log-level LEVEL",
                                   "--runtime-dir DIR",
                                   "--state-dir DIR",
@@ -153,7 +164,8 @@ TEST_F(OptionsTest, HelpNamesEveryOptionAndTheRealDefaults) {
                                   "1 to " + std::to_string(kHostTimeoutRange.highest),
                                   "0 to " + std::to_string(kLingerRange.highest),
                                   "0 to " + std::to_string(kAuditIntervalRange.highest),
-                                  "1 to " + std::to_string(kMaxHostsRange.highest)}) {
+                                  "1 to " + std::to_string(kMaxHostsRange.highest),
+                                  "1 to " + std::to_string(kAnnounceIntervalRange.highest)}) {
         EXPECT_NE(help.text.find(part), std::string::npos) << part << " in:\n" << help.text;
     }
 }
@@ -220,6 +232,15 @@ TEST_F(OptionsTest, EveryRefusalNamesOptionValueAndWhatIsAllowed) {
          "--audit-interval \"86401\": allowed are 0 to 86400 (seconds)"},
         {{"eth9", "br0", "--capture", "all"},
          "--capture \"all\": allowed are auto, allmulti, mcast-router and promisc"},
+        {{"eth9", "br0", "--announce", "on"},
+         "--announce \"on\": allowed are auto, always and never"},
+        {{"eth9", "br0", "--announce-interval", "0"},
+         "--announce-interval \"0\": allowed are 1 to 3600 (seconds)"},
+        {{"eth9", "br0", "--announce-interval", "3601"},
+         "--announce-interval \"3601\": allowed are 1 to 3600 (seconds)"},
+        {{"eth9", "br0", "--mld-evidence", "no"},
+         "--mld-evidence \"no\": allowed are true and false"},
+        {{"eth9", "br0", "--mld-evidence", ""}, "--mld-evidence \"\": allowed are true and false"},
         {{"eth9", "br0", "--log-level", "loud"},
          "--log-level \"loud\": allowed are trace, debug, info, warning and error"},
         {{"--prefix", "2001:db8::1/64", "eth9", "br0"},
@@ -291,13 +312,17 @@ linger = 70
 max-hosts = 80
 audit-interval = 90
 capture = "promisc"
+announce = "always"
+announce-interval = 95
+mld-evidence = false
 log-level = "error"
 [[upstream]]
 interface = "eth9"
 downstream = ["br0"]
 prefix = ["2001:db8::/64"]
 )");
-    Settings settings = load_settings(parse({"--config", path, "--linger", "71"}));
+    Settings settings =
+        load_settings(parse({"--config", path, "--linger", "71", "--announce-interval", "96"}));
     EXPECT_EQ(settings.config.upstreams,
               (std::vector<UpstreamConfig>{{"eth9", {"br0"}, {parse_prefix("2001:db8::/64")}}}));
     EXPECT_EQ(settings.config.host_timeout, 60s);
@@ -305,6 +330,9 @@ prefix = ["2001:db8::/64"]
     EXPECT_EQ(settings.config.max_hosts, 80U);
     EXPECT_EQ(settings.config.audit_interval, 90s);
     EXPECT_EQ(settings.config.capture, CaptureMode::promisc);
+    EXPECT_EQ(settings.config.announce, AnnounceMode::always);
+    EXPECT_EQ(settings.config.announce_interval, 96s);
+    EXPECT_FALSE(settings.config.mld_evidence);
     EXPECT_EQ(settings.log_level, spdlog::level::err);
     EXPECT_EQ(settings.source, path);
 
@@ -316,6 +344,12 @@ prefix = ["2001:db8::/64"]
     EXPECT_EQ(settings.config.upstreams, (std::vector<UpstreamConfig>{{"eth8", {"br1"}, {}}}));
     EXPECT_EQ(settings.config.host_timeout, 60s);
     EXPECT_EQ(settings.source, "command line");
+
+    settings =
+        load_settings(parse({"--config", path, "--announce", "never", "--mld-evidence", "true"}));
+    EXPECT_EQ(settings.config.announce, AnnounceMode::never);
+    EXPECT_EQ(settings.config.announce_interval, 95s);
+    EXPECT_TRUE(settings.config.mld_evidence);
 }
 
 TEST_F(OptionsTest, APrefixNeedsOneUpstreamToBelongTo) {
@@ -344,20 +378,23 @@ TEST_F(OptionsTest, DescribeShowsAllThatIsInForce) {
               R"(The configuration is valid. Upstreams are from: command line
 
 upstream eth9
-  downstream     br0, br1
-  prefix         as eth9 holds them on-link
+  downstream       br0, br1
+  prefix           as eth9 holds them on-link
 
-host-timeout     300 s of silence, then a host is asked
-linger           60 s without an answer, then its group is left
-max-hosts        4096
-audit-interval   60 s between two looks at what the kernel holds
-capture          auto
-log-level        info
-runtime-dir      /run/solicitd
-state-dir        /var/lib/solicitd
+host-timeout       300 s of silence, then a host is asked
+linger             60 s without an answer, then its group is left
+max-hosts          4096
+audit-interval     60 s between two looks at what the kernel holds
+capture            auto
+announce           auto
+announce-interval  60 s between two announcements
+mld-evidence       true
+log-level          info
+runtime-dir        /run/solicitd
+state-dir          /var/lib/solicitd
 )");
     EXPECT_NE(describe(load_settings(parse({"eth9", "br0", "--audit-interval", "0"})))
-                  .find("audit-interval   0: the kernel is asked at the start and after events"),
+                  .find("audit-interval     0: the kernel is asked at the start and after events"),
               std::string::npos);
 
     const std::string path = write_file(
@@ -365,10 +402,11 @@ state-dir        /var/lib/solicitd
         "[[upstream]]\ninterface = 'eth8'\ndownstream = ['br1']\n");
     const std::string text = describe(load_settings(parse({"--config", path})));
     EXPECT_NE(text.find("Upstreams are from: " + path + "\n"), std::string::npos) << text;
-    EXPECT_NE(text.find("upstream eth9\n  downstream     br0\n  prefix         2001:db8::/64\n"),
-              std::string::npos)
+    EXPECT_NE(
+        text.find("upstream eth9\n  downstream       br0\n  prefix           2001:db8::/64\n"),
+        std::string::npos)
         << text;
-    EXPECT_NE(text.find("upstream eth8\n  downstream     br1\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("upstream eth8\n  downstream       br1\n"), std::string::npos) << text;
 }
 
 }  // namespace

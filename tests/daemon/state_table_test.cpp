@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace solicitd {
@@ -23,25 +24,29 @@ StateSnapshot state_of_a_router() {
     state.host_timeout = 300s;
     state.linger = 1800s;
     state.max_hosts = 4096;
+    state.announce = "auto";
+    state.announce_interval = 60s;
     state.upstreams = {{{"eth9", 3, "usable", "02:00:00:00:00:09"},
                         {"br0", "br1"},
                         {{"2001:db8::/64", "route"}},
-                        {{"ff02::1:ff00:10", "failed", 1, ENOMEM},
-                         {"ff02::1:ff00:1", "held", 1, 0},
-                         {"ff02::1:ff00:2", "held", 2, 0}}},
-                       {{"ppp0", 0, "absent", ""}, {"br2"}, {}, {}}};
+                        {{"ff02::1:ff00:10", "failed", 1, ENOMEM, false, 2, 125s, 0s},
+                         {"ff02::1:ff00:1", "held", 1, 0, false, 0, std::nullopt, 7508s},
+                         {"ff02::1:ff00:2", "held", 2, 0, false, 37, 41s, 7s}},
+                        {"present", "fe80::a", 1, 2, 125s, 43s},
+                        1,
+                        {"joins-failing", "reports-discarded"}},
+                       {{"ppp0", 0, "absent", ""}, {"br2"}, {}, {}, {}, 2, {}}};
     state.downstreams = {{"br0", 4, "usable", "02:00:00:00:00:0a"},
                          {"br1", 5, "down", "02:00:00:00:00:0b"},
                          {"br2", 6, "usable", "02:00:00:00:00:0c"}};
     state.hosts = {
-        {"2001:db8::10", "br1", "", "absent", Evidence::saved, 4000s, 3999s, true,
-         "ff02::1:ff00:10"},
-        {"2001:db8::2", "br0", "02:00:00:00:01:02", "confirmed", Evidence::dad_solicitation,
-         273600s, 252s, true, "ff02::1:ff00:2"},
-        {"2001:db8:ffff:ffff:ffff:ffff:ff00:2", "br0", "02:00:00:00:01:02", "tentative",
-         Evidence::neighbor, 5s, 5s, false, "ff02::1:ff00:2"},
-        {"2001:db8::1", "br0", "02:00:00:00:00:0a", "own", Evidence::own_address, 7509s, 7509s,
-         true, "ff02::1:ff00:1"},
+        {"2001:db8::10", "br1", "", "absent", "saved", 4000s, 3999s, true, "ff02::1:ff00:10"},
+        {"2001:db8::2", "br0", "02:00:00:00:01:02", "confirmed", "dad-ns", 273600s, 252s, true,
+         "ff02::1:ff00:2"},
+        {"2001:db8:ffff:ffff:ffff:ffff:ff00:2", "br0", "02:00:00:00:01:02", "tentative", "neighbor",
+         5s, 5s, false, "ff02::1:ff00:2"},
+        {"2001:db8::1", "br0", "02:00:00:00:00:0a", "own", "own-address", 7509s, 7509s, true,
+         "ff02::1:ff00:1"},
     };
     state.counters = {{"groups.joins", 4}, {"groups.join-failures", 1}, {"probes.sent", 0}};
     return state;
@@ -52,6 +57,7 @@ TEST(StateTable, ShowsAWholeRouter) {
               R"(solicitd 0.1.0 (pid 812), up 2h05m, ready
 4 hosts (room for 4096), 3 groups (2 held)
 a host is asked after 5m00s of silence, and left after 30m00s without an answer
+announces every 1m00s while no querier is heard
 
 INTERFACE  STATE   MAC                ROLE
 eth9       usable  02:00:00:00:00:09  upstream of br0 br1
@@ -59,6 +65,10 @@ ppp0       absent  -                  upstream of br2
 br0        usable  02:00:00:00:00:0a  downstream
 br1        down    02:00:00:00:00:0b  downstream
 br2        usable  02:00:00:00:00:0c  downstream
+
+UPSTREAM  QUERIER  ADDRESS  VERSION  HEARD  REPORTS  PROBLEMS
+eth9      present  fe80::a  v1       43s    v1       joins-failing, reports-discarded
+ppp0      unknown  -        -        -      v2       -
 
 PREFIX         UPSTREAM  SOURCE
 2001:db8::/64  eth9      route
@@ -70,10 +80,10 @@ HOST                                 DOWNSTREAM  STATE      SILENT  KNOWN  EVIDE
 2001:db8::10                         br1         absent     1h06m   1h06m  saved        yes     -
 2001:db8:ffff:ffff:ffff:ffff:ff00:2  br0         tentative  5s      5s     neighbor     no      02:00:00:00:01:02
 
-GROUP            UPSTREAM  HOSTS  STATE
-ff02::1:ff00:1   eth9      1      held
-ff02::1:ff00:2   eth9      2      held
-ff02::1:ff00:10  eth9      1      failed: Cannot allocate memory
+GROUP            UPSTREAM  HOSTS  ASKED  LAST   HELD   STATE
+ff02::1:ff00:1   eth9      1      0      -      2h05m  held
+ff02::1:ff00:2   eth9      2      37     41s    7s     held
+ff02::1:ff00:10  eth9      1      2      2m05s  -      failed: Cannot allocate memory
 
 COUNTER               VALUE
 groups.join-failures  1
@@ -91,6 +101,20 @@ TEST(StateTable, ShowsOnlyWhatThereIs) {
 0 hosts (room for 1), 0 groups (0 held)
 a host is asked after 5m00s of silence, and left after 0s without an answer
 )");
+}
+
+TEST(StateTable, SaysHowItAnnounces) {
+    StateSnapshot state;
+    state.announce_interval = 90s;
+    const auto said = [&](const std::string& mode) {
+        state.announce = mode;
+        const std::string text = render_table(state);
+        return text.substr(text.find("without an answer\n") + 18);
+    };
+    EXPECT_EQ(said("auto"), "announces every 1m30s while no querier is heard\n");
+    EXPECT_EQ(said("always"), "announces every 1m30s\n");
+    EXPECT_EQ(said("never"), "never announces\n");
+    EXPECT_EQ(said(""), "");  // a daemon of an earlier release
 }
 
 TEST(StateTable, AgesHaveTheTwoLargestUnits) {

@@ -192,8 +192,30 @@ int FakeKernel::join(const Membership& membership) {
     }
     if (pool_.insert(membership).second) {
         held_.insert(membership);
+        MldOutput& output = outputs_[membership.upstream];
+        ++(dropping_reports_ ? output.discards : output.reports);
     }
     return 0;
+}
+
+int FakeKernel::send_report(const SendReport& report) {
+    const Link* upstream = link(report.upstream);
+    if (upstream == nullptr || !upstream->running()) {
+        return upstream == nullptr ? ENODEV : ENETDOWN;
+    }
+    const bool own = std::any_of(addresses_.begin(), addresses_.end(), [&](const Address& each) {
+        return each.index == report.upstream && each.address == report.source;
+    });
+    if (!own) {
+        return EADDRNOTAVAIL;
+    }
+    outputs_[report.upstream].discards += dropping_reports_ ? 1 : 0;
+    return dropping_reports_ ? EPERM : 0;
+}
+
+MldOutput FakeKernel::output(Ifindex upstream) const {
+    const auto found = outputs_.find(upstream);
+    return found == outputs_.end() ? MldOutput{} : found->second;
 }
 
 void FakeKernel::leave(const Membership& membership) {
@@ -489,8 +511,12 @@ std::optional<Event> World::execute(const Action& action) {
         return ProbeResult{probe->index, probe->address,
                            kernel.probe(probe->index, probe->address)};
     }
+    if (const auto* report = std::get_if<SendReport>(&action)) {
+        return ReportSent{report->upstream, kernel.send_report(*report)};
+    }
     if (const auto* audit = std::get_if<AuditGroups>(&action)) {
-        return GroupsHeld{audit->upstream, kernel.groups_held(audit->upstream), std::nullopt};
+        return GroupsHeld{audit->upstream, kernel.groups_held(audit->upstream),
+                          kernel.output(audit->upstream)};
     }
     if (const auto* leave = std::get_if<LeaveGroup>(&action)) {
         kernel.leave({leave->upstream, leave->group});

@@ -96,6 +96,8 @@ public:
     /// The new process closes what was kept.
     void close_kept_sockets() { kept_.clear(); }
     [[nodiscard]] int probe(Ifindex index, const Ipv6Address& address);
+    [[nodiscard]] int send_report(const SendReport& report);
+    [[nodiscard]] MldOutput output(Ifindex upstream) const;
     void dump(DumpKind kind);
     void start_capture(Ifindex index) { captured_.insert(index); }
     void stop_capture(Ifindex index) { captured_.erase(index); }
@@ -103,6 +105,8 @@ public:
     // Faults. 0: joins work again.
     void refuse_joins(int error) { join_error_ = error; }
     void refuse_probes(int error) { probe_error_ = error; }
+    /// A firewall drops MLD reports on their way out.
+    void drop_reports(bool drop) { dropping_reports_ = drop; }
     void lose_notifications(bool lose) { losing_ = lose; }
     [[nodiscard]] bool losing_notifications() const { return losing_; }
     /// Memberships go and nobody is told.
@@ -171,6 +175,8 @@ private:
     std::set<Membership> pool_;
     int join_error_ = 0;
     int probe_error_ = 0;
+    bool dropping_reports_ = false;
+    std::map<Ifindex, MldOutput> outputs_;
     bool losing_ = false;
 };
 

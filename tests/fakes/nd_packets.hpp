@@ -39,17 +39,20 @@ inline void fix_length(Packet& packet) {
     packet[kPayloadLengthAt + 1] = static_cast<std::uint8_t>(payload);
 }
 
-/// Sets the ICMPv6 checksum to what the packet now needs (RFC 4443 2.3).
-inline void fix_checksum(Packet& packet) {
-    packet[kIcmpAt + 2] = packet[kIcmpAt + 3] = 0;
-    std::uint32_t sum = static_cast<std::uint32_t>(packet.size() - kIcmpAt) + 58;
+/// Sets the ICMPv6 checksum to what the packet now needs (RFC 4443 2.3). The message goes from
+/// `icmp` to the end.
+inline void fix_checksum(Packet& packet, std::size_t icmp = kIcmpAt) {
+    packet[icmp + 2] = packet[icmp + 3] = 0;
+    std::uint32_t sum = static_cast<std::uint32_t>(packet.size() - icmp) + 58;
     for (std::size_t i = 8; i < packet.size(); ++i) {
-        sum += static_cast<std::uint32_t>(packet[i]) << (i % 2 == 0 ? 8U : 0U);
+        if (i < kIcmpAt || i >= icmp) {  // what is between them are extension headers
+            sum += static_cast<std::uint32_t>(packet[i]) << (i % 2 == 0 ? 8U : 0U);
+        }
     }
     sum = (sum & 0xFFFFU) + (sum >> 16U);
     sum = ~(sum + (sum >> 16U));
-    packet[kIcmpAt + 2] = static_cast<std::uint8_t>(sum >> 8U);
-    packet[kIcmpAt + 3] = static_cast<std::uint8_t>(sum);
+    packet[icmp + 2] = static_cast<std::uint8_t>(sum >> 8U);
+    packet[icmp + 3] = static_cast<std::uint8_t>(sum);
 }
 
 inline Packet link_layer_option(std::uint8_t type, const MacAddress& mac) {

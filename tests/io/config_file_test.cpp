@@ -48,6 +48,9 @@ linger = 0
 max-hosts = 1_000
 audit-interval = 30
 capture = "mcast-router"
+announce = "always"
+announce-interval = 20
+mld-evidence = false
 log-level = "warning"
 
 [[upstream]]
@@ -64,6 +67,9 @@ downstream = ["br0"]
     EXPECT_EQ(file.max_hosts, 1000U);
     EXPECT_EQ(file.audit_interval, 30s);
     EXPECT_EQ(file.capture, CaptureMode::mcast_router);
+    EXPECT_EQ(file.announce, AnnounceMode::always);
+    EXPECT_EQ(file.announce_interval, 20s);
+    EXPECT_EQ(file.mld_evidence, false);
     EXPECT_EQ(file.log_level, spdlog::level::warn);
     const std::vector<UpstreamConfig> upstreams = {
         {"eth9", {"br0", "br1"}, {parse_prefix("2001:db8::/64"), parse_prefix("fd00::/48")}},
@@ -80,6 +86,9 @@ TEST_F(ConfigFileTest, AbsentKeysStayOpenForTheCommandLine) {
     EXPECT_EQ(file.max_hosts, std::nullopt);
     EXPECT_EQ(file.audit_interval, std::nullopt);
     EXPECT_EQ(file.capture, std::nullopt);
+    EXPECT_EQ(file.announce, std::nullopt);
+    EXPECT_EQ(file.announce_interval, std::nullopt);
+    EXPECT_EQ(file.mld_evidence, std::nullopt);
     EXPECT_EQ(file.log_level, std::nullopt);
 }
 
@@ -91,12 +100,18 @@ TEST_F(ConfigFileTest, LimitsAreAllowedThemselves) {
     EXPECT_EQ(read("max-hosts = 1000000").max_hosts, 1'000'000U);
     EXPECT_EQ(read("audit-interval = 0").audit_interval, 0s);
     EXPECT_EQ(read("audit-interval = 86400").audit_interval, 86400s);
+    EXPECT_EQ(read("announce-interval = 1").announce_interval, 1s);
+    EXPECT_EQ(read("announce-interval = 3600").announce_interval, 3600s);
+    EXPECT_EQ(read("mld-evidence = true").mld_evidence, true);
 }
 
 TEST_F(ConfigFileTest, EveryNameOfAModeOrLevelIsReadAsItIsWritten) {
     for (const auto mode : {CaptureMode::automatic, CaptureMode::allmulti,
                             CaptureMode::mcast_router, CaptureMode::promisc}) {
         EXPECT_EQ(read("capture = '" + std::string(to_string(mode)) + "'").capture, mode);
+    }
+    for (const auto mode : {AnnounceMode::automatic, AnnounceMode::always, AnnounceMode::never}) {
+        EXPECT_EQ(read("announce = '" + std::string(to_string(mode)) + "'").announce, mode);
     }
     EXPECT_EQ(parse_log_level("trace"), spdlog::level::trace);
     EXPECT_EQ(parse_log_level("debug"), spdlog::level::debug);
@@ -107,8 +122,8 @@ TEST_F(ConfigFileTest, EveryNameOfAModeOrLevelIsReadAsItIsWritten) {
 
 TEST_F(ConfigFileTest, EveryRefusalNamesLineValueAndWhatIsAllowed) {
     const std::string top_keys =
-        "; allowed here are host-timeout, linger, max-hosts, audit-interval, capture, log-level, "
-        "upstream";
+        "; allowed here are host-timeout, linger, max-hosts, audit-interval, capture, announce, "
+        "announce-interval, mld-evidence, log-level, upstream";
     const std::string name =
         ": allowed is an interface name: 1 to 15 bytes, no space, '/' or ':', not . or ..";
     const std::string prefix =
@@ -141,7 +156,16 @@ TEST_F(ConfigFileTest, EveryRefusalNamesLineValueAndWhatIsAllowed) {
         {"audit-interval = -1", "FILE:1: audit-interval = -1: allowed are 0 to 86400 (seconds)"},
         {"audit-interval = 86401",
          "FILE:1: audit-interval = 86401: allowed are 0 to 86400 (seconds)"},
+        {"announce-interval = 0", "FILE:1: announce-interval = 0: allowed are 1 to 3600 (seconds)"},
+        {"announce-interval = 3601",
+         "FILE:1: announce-interval = 3601: allowed are 1 to 3600 (seconds)"},
+        // Switches.
+        {"mld-evidence = 1", "FILE:1: mld-evidence = 1: allowed are true and false"},
+        {"mld-evidence = 'false'",
+         "FILE:1: mld-evidence = \"false\": allowed are true and false, without quotes"},
         // Names of modes and levels.
+        {"announce = 'on'", "FILE:1: announce = \"on\": allowed are auto, always and never"},
+        {"announce = true", "FILE:1: announce = true: allowed are auto, always and never"},
         {"capture = 'all'",
          "FILE:1: capture = \"all\": allowed are auto, allmulti, mcast-router and promisc"},
         {"capture = \"a\\nb\"",

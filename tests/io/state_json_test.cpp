@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 
 namespace solicitd::io {
@@ -26,20 +27,26 @@ StateSnapshot full_state() {
     state.host_timeout = 300s;
     state.linger = 1800s;
     state.max_hosts = 4096;
+    state.announce = "always";
+    state.announce_interval = 61s;
     state.upstreams = {
         {{"eth9", 3, "usable", "02:00:00:00:00:09"},
          {"br0", "br1"},
          {{"2001:db8::/64", "route"}, {"2001:db8:1::/64", "config"}},
-         {{"ff02::1:ff00:1", "held", 2, 0}, {"ff02::1:ff00:2", "failed", 1, 12, true}}},
-        {{"ppp0", 0, "absent", ""}, {"br2"}, {}, {}},
+         {{"ff02::1:ff00:1", "held", 2, 0, false, 37, 41s, 7200s},
+          {"ff02::1:ff00:2", "failed", 1, 12, true, 0, std::nullopt, 0s}},
+         {"present", "fe80::a", 1, 3, 126s, 43s},
+         1,
+         {"joins-failing", "reports-discarded"}},
+        {{"ppp0", 0, "absent", ""}, {"br2"}, {}, {}, {}, 2, {}},
     };
     state.downstreams = {{"br0", 4, "usable", "02:00:00:00:00:0a"},
                          {"br1", 5, "down", "02:00:00:00:00:0b"},
                          {"br2", 0, "absent", ""}};
     state.hosts = {
-        {"2001:db8::1", "br0", "02:00:00:00:01:01", "confirmed", Evidence::dad_solicitation, 3720s,
-         252s, true, "ff02::1:ff00:1"},
-        {"2001:db8:9::2", "br1", "", "absent", Evidence::saved, 60s, 61s, false, "ff02::1:ff00:2"}};
+        {"2001:db8::1", "br0", "02:00:00:00:01:01", "confirmed", "dad-ns", 3720s, 252s, true,
+         "ff02::1:ff00:1"},
+        {"2001:db8:9::2", "br1", "", "absent", "saved", 60s, 61s, false, "ff02::1:ff00:2"}};
     state.counters = {{"joins", 3},
                       {"nd.defect.checksum", std::numeric_limits<std::uint64_t>::max()}};
     return state;
@@ -71,6 +78,8 @@ TEST(StateJson, HasEveryFieldInTheOrderOfTheDocumentation) {
   "host_timeout": 300,
   "linger": 1800,
   "max_hosts": 4096,
+  "announce": "always",
+  "announce_interval": 61,
   "upstreams": [
     {
       "name": "eth9",
@@ -91,20 +100,39 @@ TEST(StateJson, HasEveryFieldInTheOrderOfTheDocumentation) {
           "source": "config"
         }
       ],
+      "querier": {
+        "state": "present",
+        "address": "fe80::a",
+        "version": 1,
+        "robustness": 3,
+        "interval": 126,
+        "last_heard": 43
+      },
+      "report_version": 1,
+      "problems": [
+        "joins-failing",
+        "reports-discarded"
+      ],
       "groups": [
         {
           "group": "ff02::1:ff00:1",
           "state": "held",
           "hosts": 2,
           "errno": 0,
-          "claimed": false
+          "claimed": false,
+          "asked": 37,
+          "last_asked": 41,
+          "held_for": 7200
         },
         {
           "group": "ff02::1:ff00:2",
           "state": "failed",
           "hosts": 1,
           "errno": 12,
-          "claimed": true
+          "claimed": true,
+          "asked": 0,
+          "last_asked": null,
+          "held_for": 0
         }
       ]
     },
@@ -117,6 +145,16 @@ TEST(StateJson, HasEveryFieldInTheOrderOfTheDocumentation) {
         "br2"
       ],
       "prefixes": [],
+      "querier": {
+        "state": "unknown",
+        "address": null,
+        "version": null,
+        "robustness": null,
+        "interval": null,
+        "last_heard": null
+      },
+      "report_version": 2,
+      "problems": [],
       "groups": []
     }
   ],
@@ -185,14 +223,30 @@ TEST(StateJson, ReadsWhatItWrote) {
     EXPECT_EQ(to_json(state_from_json(text)), text);
 }
 
-TEST(StateJson, ReadsEveryKindOfEvidence) {
-    for (const auto evidence :
-         {Evidence::dad_solicitation, Evidence::solicitation, Evidence::advertisement,
-          Evidence::neighbor, Evidence::own_address, Evidence::saved}) {
-        StateSnapshot state = full_state();
-        state.hosts.front().evidence = evidence;
-        EXPECT_EQ(state_from_json(to_json(state)).hosts.front().evidence, evidence);
+TEST(StateJson, AnEvidenceThatALaterReleaseAddedIsRead) {
+    const std::string text = replaced(to_json(full_state()), "\"dad-ns\"", "\"rumor\"");
+    EXPECT_EQ(state_from_json(text).hosts.front().evidence, "rumor");
+}
+
+TEST(StateJson, WhatAnEarlierReleaseDidNotWriteHasItsDefault) {
+    StateSnapshot expected = full_state();
+    expected.announce = "";
+    expected.announce_interval = 0s;
+    StateSnapshot::Upstream& upstream = expected.upstreams.front();
+    upstream.querier = {};
+    upstream.report_version = 2;
+    upstream.problems.clear();
+    StateSnapshot::Group& group = upstream.groups.front();
+    group.asked = 0;
+    group.last_asked.reset();
+    group.held_for = 0s;
+
+    std::string text = to_json(full_state());
+    for (const std::string key : {"announce", "announce_interval", "querier", "report_version",
+                                  "problems", "asked", "last_asked", "held_for"}) {
+        text = replaced(text, '"' + key + '"', "\"x-" + key + '"');  // of the first, if several
     }
+    EXPECT_EQ(to_json(state_from_json(text)), to_json(expected));
 }
 
 TEST(StateJson, AnInterfaceNameThatIsNotUtf8IsStillWritten) {
@@ -220,9 +274,11 @@ TEST(StateJson, DamagedTextIsRefusedWithItsPlace) {
     EXPECT_THAT(refusal_of(replaced(text, "\"silent\"", "\"Silent\"")),
                 HasSubstr("key 'silent' not found"));
     EXPECT_THAT(refusal_of(replaced(text, "\"br0\"", "7")), HasSubstr("must be string"));
-    EXPECT_THAT(refusal_of(replaced(text, "\"dad-ns\"", "\"rumor\"")),
-                HasSubstr("\"evidence\" is \"rumor\", which names none"));
-    EXPECT_THAT(refusal_of(replaced(text, "\"dad-ns\"", "\"unknown\"")), HasSubstr("names none"));
+    EXPECT_THAT(refusal_of(replaced(text, "\"dad-ns\"", "7")), HasSubstr("must be string"));
+    EXPECT_THAT(refusal_of(replaced(text, "\"querier\": {", "\"querier\": 1, \"x\": {")),
+                HasSubstr("querier"));
+    EXPECT_THAT(refusal_of(replaced(text, "\"robustness\": 3", "\"robustness\": 3.5")),
+                HasSubstr("\"robustness\" must be a whole number"));
     EXPECT_THAT(refusal_of(replaced(text, "\"hosts\": [", "\"hosts\": 1, \"x\": [")),
                 HasSubstr("must be array"));
 }

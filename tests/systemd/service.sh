@@ -83,6 +83,45 @@ assert_match "seccomp filter" '^Seccomp:\s+2$' "$status"
 assert_match "a dynamic user" '^Uid:\s+6[0-9]{4}\s' "$status"
 systemd-analyze security --no-pager solicitd | tail -n 1
 
+step "What it may send: MLD reports, and nothing else"
+# A program under every restriction of the unit sends ICMPv6 of type 143 to each of its arguments.
+cat >/test/report.py <<'END'
+import socket
+import sys
+
+HOPBYHOP_ROUTER_ALERT = bytes([0, 0, 5, 2, 0, 0, 1, 0])
+sender = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 1)
+sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_HOPOPTS, HOPBYHOP_ROUTER_ALERT)
+for address in sys.argv[1:]:
+    record = bytes([2, 0, 0, 0]) + socket.inet_pton(socket.AF_INET6, "ff02::1:ff77:7777")
+    try:
+        sender.sendto(bytes([143, 0, 0, 0, 0, 0, 0, 1]) + record,
+                      (address, 0, 0, socket.if_nametoindex("eth9")))
+        print(address, "sent", flush=True)
+    except PermissionError:
+        print(address, "refused", flush=True)
+END
+sed -e 's|^ExecStart=.*|ExecStart=/usr/bin/python3 /test/report.py ff02::16 ff02::1:ff77:7777 \\\
+    ff02::1 ff02::1:2 2001:db8:1::99|' -e 's/^Type=.*/Type=oneshot/' \
+    -e '/^\(ExecReload\|WatchdogSec\|Restart.*\|RuntimeDirectory.*\|StateDirectory\|NotifyAccess\)=/d' \
+    "$(property FragmentPath)" >/run/systemd/system/report.service
+systemctl daemon-reload
+ip netns exec host1 python3 -u /test/wire.py listen gateway >/test/wire.log &
+listener=$!
+wait_for 5 grep -q listening /test/wire.log
+systemctl start report
+sent() { journalctl -u report -o cat | grep -Fxq "$1"; }
+wait_for 5 sent "ff02::16 sent"
+wait_for 5 sent "ff02::1:ff77:7777 sent"
+wait_for 5 sent "ff02::1 refused"
+wait_for 5 sent "ff02::1:2 refused"
+wait_for 5 sent "2001:db8:1::99 refused"
+reports() { grep -c 'in report ff02::1:ff77:7777 is-ex' /test/wire.log; }
+both_arrived() { [ "$(reports)" = 2 ]; }
+wait_for 5 both_arrived
+kill "$listener"
+
 step "Its state"
 assert_match "table" "$host" "$(solicitd --dump-state)"
 before=$(stat -c %y /run/solicitd/*.json)

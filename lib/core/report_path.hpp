@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "core/events.hpp"
+#include "core/time.hpp"
+
+namespace solicitd {
+
+/// Whether the kernel's reports get out of this machine: a firewall can drop them without anybody
+/// being told, and then every group is held and none is reported.
+///
+/// Judged by the interface's counters, between two looks when a report was due in between: either
+/// reports went out, or only discards grew.
+class ReportPath {
+public:
+    /// After a join, both of its reports have been sent or dropped (kernel: two, up to 1 s apart).
+    static constexpr Duration kReportsDone = std::chrono::seconds(3);
+
+    enum class Change : std::uint8_t { none, blocked, passing };
+
+    /// A report is due now. When that has to be looked at; nullopt: no sooner than anyhow.
+    std::optional<TimePoint> expect(TimePoint now) {
+        if (due_) {
+            return std::nullopt;
+        }
+        due_ = now;
+        // What passed the last time can wait for the next look.
+        return passed_ ? std::nullopt : std::optional(now + kReportsDone);
+    }
+
+    /// The counters now.
+    Change look(const MldOutput& output, TimePoint now) {
+        const MldOutput before = last_.value_or(output);
+        if (output.reports != before.reports) {
+            last_ = output;
+            due_.reset();
+            passed_ = true;
+            return std::exchange(blocked_, false) ? Change::passing : Change::none;
+        }
+        if (due_ && now < *due_ + kReportsDone) {
+            last_ = before;  // too soon to judge; what is dropped meanwhile counts
+            return Change::none;
+        }
+        last_ = output;
+        if (!std::exchange(due_, std::nullopt) || output.discards <= before.discards) {
+            return Change::none;
+        }
+        passed_ = false;
+        discarded_ = output.discards - before.discards;
+        return std::exchange(blocked_, true) ? Change::none : Change::blocked;
+    }
+
+    [[nodiscard]] bool blocked() const { return blocked_; }
+    /// Packets that were dropped when it was last found blocked.
+    [[nodiscard]] std::uint64_t discarded() const { return discarded_; }
+
+private:
+    std::optional<TimePoint> due_;  ///< since when
+    std::optional<MldOutput> last_;
+    std::uint64_t discarded_ = 0;
+    bool passed_ = false;
+    bool blocked_ = false;
+};
+
+}  // namespace solicitd

@@ -1,0 +1,167 @@
+#include "journal_text.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace solicitd {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+constexpr std::string_view kGroup = "ff02::1:ff00:1";
+
+Notice notice(NoticeKind kind) {
+    Notice told(kind, "eth9");
+    told.count = 2;
+    return told;
+}
+
+Notice about_group(NoticeKind kind) {
+    Notice told = notice(kind);
+    told.group = SolicitedNodeGroup{1};
+    return told;
+}
+
+std::string text_of(const Notice& told) {
+    return journal_record(told).text;
+}
+
+std::string field(const io::Record& record, std::string_view name) {
+    for (const auto& [key, value] : record.fields) {
+        if (key == name) {
+            return value;
+        }
+    }
+    return "";
+}
+
+std::vector<NoticeKind> every_kind() {
+    std::vector<NoticeKind> kinds;
+    for (std::uint8_t kind = 0; kind <= static_cast<std::uint8_t>(NoticeKind::hosts_full); ++kind) {
+        kinds.push_back(NoticeKind{kind});
+    }
+    return kinds;
+}
+
+TEST(JournalText, EveryNoticeHasAnIdOfItsOwnThatTheCatalogExplains) {
+    std::ifstream file(SOLICITD_CATALOG);
+    ASSERT_TRUE(file) << SOLICITD_CATALOG;
+    std::stringstream catalog;
+    catalog << file.rdbuf();
+    std::map<std::string, int> ids;
+    for (const NoticeKind kind : every_kind()) {
+        const io::Record record = journal_record(notice(kind));
+        const std::string id(record.message_id);
+        EXPECT_TRUE(std::regex_match(id, std::regex("[0-9a-f]{32}"))) << record.text;
+        EXPECT_EQ(++ids[id], 1) << id << ": " << record.text;
+        EXPECT_THAT(catalog.str(), HasSubstr("\n-- " + id + "\nSubject: ")) << record.text;
+        EXPECT_THAT(record.text, HasSubstr("eth9"));
+        EXPECT_EQ(record.level, level_of(kind));
+    }
+}
+
+TEST(JournalText, AGroupOfAHostOfAReportAndOfAnEarlierRun) {
+    Notice joined = about_group(NoticeKind::joined);
+    Notice left = about_group(NoticeKind::left);
+    Notice failed = about_group(NoticeKind::join_failed);
+    failed.error = EMLINK;
+    const std::string group(kGroup);
+    EXPECT_EQ(text_of(joined), "joined " + group + " on eth9");
+    EXPECT_EQ(text_of(left), "left " + group + " on eth9: none of its hosts was seen");
+    EXPECT_THAT(text_of(failed), HasSubstr("cannot join " + group + " on eth9: Too many links"));
+
+    joined.evidence = left.evidence = Evidence::mld_report;
+    EXPECT_EQ(text_of(joined), "joined " + group + " on eth9 (reported on the LAN)");
+    EXPECT_EQ(field(journal_record(joined), "EVIDENCE"), "mld-report");
+    EXPECT_EQ(text_of(left), "left " + group + " on eth9: nobody on the LAN reports it any more");
+
+    joined.host = left.host = failed.host = Ipv6Address::parse("2001:db8::1");
+    joined.evidence = Evidence::advertisement;
+    EXPECT_EQ(text_of(joined), "joined " + group + " on eth9 for 2001:db8::1 (na)");
+    EXPECT_EQ(text_of(left),
+              "left " + group + " on eth9: nobody is left of it, last was 2001:db8::1");
+    EXPECT_THAT(text_of(failed), HasSubstr("on eth9 for 2001:db8::1: Too many links"));
+}
+
+TEST(JournalText, TheQuerierByAddressAndVersion) {
+    Notice found = notice(NoticeKind::querier_found);
+    found.host = Ipv6Address::parse("fe80::a");
+    found.version = MldVersion::v1;
+    const io::Record record = journal_record(found);
+    EXPECT_EQ(record.text, "the MLD querier on eth9 is fe80::a (version 1)");
+    EXPECT_EQ(field(record, "HOST"), "fe80::a");
+    EXPECT_EQ(field(record, "VERSION"), "1");
+
+    Notice lost = notice(NoticeKind::querier_lost);
+    lost.interval = 60s;
+    EXPECT_EQ(text_of(lost),
+              "no MLD querier is heard on eth9: its groups are announced every 60 s, so that no "
+              "snooper forgets them");
+    lost.interval = 0s;
+    EXPECT_EQ(text_of(lost),
+              "no MLD querier is heard on eth9: a snooper may forget its groups, and announce = "
+              "\"never\" does not remind it");
+}
+
+TEST(JournalText, ReportsThatDoNotGetOutNameTheRemedy) {
+    const std::string allow = "allow outgoing ICMPv6 types 131, 132 and 143 to ff02::/16";
+    EXPECT_EQ(text_of(notice(NoticeKind::reports_discarded)),
+              "MLD reports do not get out on eth9: 2 packets dropped, as by a firewall of this "
+              "machine; " +
+                  allow);
+    Notice failed = notice(NoticeKind::report_failed);
+    failed.error = EPERM;
+    EXPECT_EQ(text_of(failed),
+              "cannot send MLD reports on eth9: Operation not permitted; trying again, ever less "
+              "often up to once a minute; a firewall of this machine (or IPAddressDeny= of the "
+              "service) drops them: " +
+                  allow);
+    failed.error = ENODEV;
+    EXPECT_EQ(text_of(failed),
+              "cannot send MLD reports on eth9: No such device; trying again, ever less often up "
+              "to once a minute");
+}
+
+TEST(JournalText, AnAnnouncementSaysWhy) {
+    Notice announced = notice(NoticeKind::announced);
+    announced.reason = "a new querier";
+    const io::Record record = journal_record(announced);
+    EXPECT_EQ(record.text, "announces 2 groups on eth9 (a new querier)");
+    EXPECT_EQ(field(record, "REASON"), "a new querier");
+}
+
+TEST(StatusText, SaysHowEachUpstreamIs) {
+    Engine::Summary summary;
+    summary.hosts = 3;
+    Engine::Summary::Upstream well;
+    well.name = "eth9";
+    well.held = 12;
+    well.querier = Ipv6Address::parse("fe80::a");
+    Engine::Summary::Upstream ill;
+    ill.name = "eth8";
+    ill.held = 1;
+    ill.failed = 2;
+    ill.problems = {Problem::joins_failing, Problem::no_querier, Problem::reports_discarded};
+    Engine::Summary::Upstream absent;
+    absent.name = "ppp0";
+    absent.problems = {Problem::absent};
+    summary.upstreams = {well, ill, absent};
+    summary.absent_downstreams = {"br1"};
+    EXPECT_EQ(
+        status_text(summary),
+        "3 hosts; eth9: 12 groups joined, querier fe80::a; eth8: 1 group joined, 2 refused by "
+        "the kernel, no querier heard, reports dropped by a firewall; ppp0: waiting for it to "
+        "exist; waiting for br1");
+}
+
+}  // namespace
+}  // namespace solicitd
