@@ -50,10 +50,11 @@ std::string text_of(const std::vector<Finding>& findings, const std::vector<std:
     for (const std::string& remark : remarks) {
         text += one_line("remark: " + remark) + '\n';
     }
-    return text +
-           (findings.empty() ? "nothing found wrong"
-                             : std::to_string(findings.size()) + " found wrong") +
-           '\n';
+    if (findings.empty()) {
+        return text + "nothing found wrong\n";
+    }
+    return text + std::to_string(findings.size()) +
+           (findings.size() == 1 ? " finding\n" : " findings\n");
 }
 
 }  // namespace

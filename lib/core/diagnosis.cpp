@@ -124,15 +124,15 @@ void look_at_proxy(const SystemFacts& facts, const SystemFacts::Upstream& upstre
                                 add_entries});
     } else if (!*upstream.proxy_ndp) {
         findings.push_back({"no-nd-proxy", name,
-                            "nobody answers for the hosts: there are " + entries + ", but " +
-                                proxy + " = 0, and no ndppd runs here",
+                            "nobody answers for the hosts: " + proxy + " = 0, despite " + entries +
+                                ", and no ndppd runs here",
                             "sysctl -w " + proxy + "=1"});
     } else if (is_forwarding(facts, upstream.link) && !upstream.link.forwarding.value_or(true)) {
         const std::string key = conf(name, "forwarding");
-        findings.push_back(
-            {"forwarding-off", name,
-             "no IPv6 forwarding (" + key + " = 0): the kernel answers for none of " + entries,
-             "sysctl -w " + key + "=1"});
+        findings.push_back({"forwarding-off", name,
+                            "no IPv6 forwarding (" + key +
+                                " = 0): the kernel answers for nobody, despite " + entries,
+                            "sysctl -w " + key + "=1"});
     }
 }
 
@@ -374,7 +374,7 @@ void look_at_questions(const StateSnapshot& state, const StateSnapshot::Upstream
                        Findings& findings) {
     const auto has_host = [&](const std::string& group) {
         return std::any_of(state.hosts.begin(), state.hosts.end(), [&](const auto& host) {
-            return host.group == group && host.state == "confirmed";
+            return host.group == group && (host.state == "confirmed" || host.state == "probing");
         });
     };
     std::size_t waiting = 0;
@@ -401,8 +401,12 @@ void look_at_questions(const StateSnapshot& state, const StateSnapshot::Upstream
     }
 }
 
+/// Little, but enough until now.
 void look_at_optmem(const SystemFacts& facts, Findings& findings) {
-    if (facts.optmem_max && *facts.optmem_max < kMembershipBytes * kMembershipsASocket) {
+    const bool said = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+        return finding.id == "optmem-low";
+    });
+    if (!said && facts.optmem_max && *facts.optmem_max < kMembershipBytes * kMembershipsASocket) {
         findings.push_back({"optmem-low", "",
                             "net.core.optmem_max = " + std::to_string(*facts.optmem_max) +
                                 " gives a socket room for " +
@@ -497,7 +501,6 @@ std::vector<const Interface*> usable_links(const SystemFacts& facts) {
 std::vector<Finding> diagnose(const SystemFacts& facts) {
     Findings findings;
     look_at_forwarding(facts, usable_links(facts), findings);
-    look_at_optmem(facts, findings);
     if (facts.daemon) {
         look_at_daemon(*facts.daemon, findings);
         look_at_service(facts, findings);
@@ -508,6 +511,7 @@ std::vector<Finding> diagnose(const SystemFacts& facts) {
     for (const Interface& downstream : facts.downstreams) {
         look_at_downstream(facts, downstream, findings);
     }
+    look_at_optmem(facts, findings);
     return findings;
 }
 

@@ -386,6 +386,12 @@ INSTANTIATE_TEST_SUITE_P(
                  state_of(f).hosts[0].state = "absent";
              },
              {}},
+        Case{"never_asked_while_we_ask_the_host",
+             [](Facts& f) {
+                 served(f).groups[0].asked = 0;
+                 state_of(f).hosts[0].state = "probing";
+             },
+             {"never-asked eth9"}},
         Case{"no_groups",
              [](Facts& f) {
                  served(f).groups.clear();
@@ -406,6 +412,13 @@ INSTANTIATE_TEST_SUITE_P(
                  served(f).problems = {"joins-failing"};
              },
              {"joins-failing eth9"}},
+        Case{"no_memory_because_there_is_little",
+             [](Facts& f) {
+                 served(f).groups[0].state = "failed";
+                 served(f).groups[0].error = ENOMEM;
+                 f.optmem_max = 40;
+             },
+             {"optmem-low eth9"}},
         Case{"little_option_memory", [](Facts& f) { f.optmem_max = 256 * 56 - 1; }, {"optmem-low"}},
         Case{"enough_option_memory", [](Facts& f) { f.optmem_max = 256 * 56; }, {}}),
     case_name);

@@ -26,9 +26,16 @@ assert_finding() {
     local begin=''
     [ "$2" = null ] || begin="$2: "
     assert_match "text" "^$begin.*$3" "$output"
-    assert_equal "last line" "1 found wrong" "${output##*$'\n'}"
+    assert_equal "last line" "1 finding" "${output##*$'\n'}"
 }
 assert_healthy() { eventually 5 finds_nothing; }
+# start_knowing [OPTION...] UPSTREAM DOWNSTREAM: the daemon, which then knows host1.
+start_knowing() {
+    start_daemon "$@"
+    say_nd host1 na "$host1"
+    wait_for 5 host_is "$host1" confirmed
+    wait_for 5 joined "$(group_of "$host1")"
+}
 
 step "A healthy system, without a daemon"
 check
@@ -154,6 +161,14 @@ if in_ns router test -w "$limit"; then
     assert_finding optmem-low null 'net.core.optmem_max = 4096 gives a socket room for 73 groups'
     in_ns router sh -c "echo $normal >$limit"
     assert_healthy
+    step "... none at all: joins fail"
+    in_ns router sh -c "echo 40 >$limit"
+    newcomer=${prefix}71:1
+    say_nd host1 dad "$newcomer"
+    assert_finding optmem-low eth9 '1 group cannot be joined .*optmem_max = 40'
+    in_ns router sh -c "echo $normal >$limit"
+    assert_healthy
+    assert joined "$(group_of "$newcomer")"
 else
     ok "not here: net.core.optmem_max belongs to the whole machine (Linux before 6.9)"
 fi
@@ -184,6 +199,80 @@ eventually 5 finds "no-prefix eth9"
 in_ns router ip -6 addr add "${prefix}2/64" dev eth9 metric 2048
 assert_healthy
 
+step "The kernel lost groups, and the daemon heard nothing of it"
+# leave_for DAEMON GROUP: on whichever of its sockets the membership is, behind its back.
+leave_for() {
+    in_ns router python3 - "$@" <<'END'
+import ctypes, os, socket, struct, sys
+
+PIDFD_GETFD = 438
+pid, group = int(sys.argv[1]), socket.inet_pton(socket.AF_INET6, sys.argv[2])
+request = group + struct.pack("@I", socket.if_nametoindex("eth9"))
+pidfd = os.pidfd_open(pid)
+left = 0
+for name in os.listdir(f"/proc/{pid}/fd"):
+    fd = ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, int(name), 0)
+    try:
+        with socket.socket(fileno=fd) as s:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, request)
+            left += 1
+    except OSError:
+        pass
+sys.exit(left != 1)
+END
+}
+if [ -n "${MUTE_LIBRARY:-}" ]; then
+    stop_daemon
+    export LD_PRELOAD=$MUTE_LIBRARY MUTE_NETLINK=$work/mute
+    start_knowing --audit-interval 0 eth9 br0
+    unset LD_PRELOAD
+    assert_healthy
+    touch "$MUTE_NETLINK"
+    assert leave_for "$daemon_pid" "$(group_of "$host1")"
+    assert_not joined "$(group_of "$host1")"
+    assert_finding groups-lost eth9 "does not hold 1 group .* such as $(group_of "$host1")"
+    rm "$MUTE_NETLINK"
+    assert_healthy
+    assert joined "$(group_of "$host1")"
+    stop_daemon
+    start_daemon
+else
+    ok "not here: MUTE_LIBRARY names no library to preload (sanitizers allow none)"
+fi
+
+step "A daemon without its capabilities"
+# It would not start so. What has its lock, and answers with its words, stands in for it.
+stop_daemon
+start_knowing eth9 br0
+state . >"$work/words.json"
+stop_daemon
+cat >"$work/stand_in.py" <<'END'
+import fcntl, os, signal, sys
+
+directory, words = sys.argv[1], open(sys.argv[2]).read()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+lock = open(f"{directory}/lock", "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+print("holds", flush=True)
+while True:
+    signal.sigwait([signal.SIGUSR1])
+    with open(f"{directory}/new", "w") as f:
+        f.write(words)
+    os.rename(f"{directory}/new", f"{directory}/state.json")
+END
+spawn router setpriv --bounding-set -net_admin --inh-caps -net_admin \
+    python3 "$work/stand_in.py" "$work/run" "$work/words.json" >"$work/stand_in.log"
+wait_for 5 grep -q holds "$work/stand_in.log"
+check --json
+assert_equal "findings" "no-capability null groups-lost eth9" \
+    "$(jq -r '[.findings[] | "\(.id) \(.interface)"] | join(" ")' <<<"$output")"
+check
+assert_match "text" "^solicitd \\(pid $spawned\\) runs without CAP_NET_ADMIN: " "$output"
+kill "$spawned"
+wait "$spawned" || true
+start_daemon
+assert_healthy
+
 step "A daemon that does not answer"
 freeze_daemon
 check
@@ -191,3 +280,49 @@ thaw_daemon
 assert_equal "exit status" 1 "$status"
 assert_match "text" "^solicitd \\(pid $daemon_pid\\) runs, but does not answer" "$output"
 assert_healthy
+
+step "The querier stops"
+querier() { state "[.upstreams[].querier.$1] | first"; }
+querier_asks_every() { [ "$(querier interval)" = "$1" ]; }
+# A querier that starts tells its interval at once.
+in_ns switch ip link set sw type bridge mcast_querier 0 mcast_query_interval 100
+in_ns switch ip link set sw type bridge mcast_querier 1
+eventually 10 querier_asks_every 1
+in_ns switch ip link set sw type bridge mcast_querier 0
+eventually 10 finds "no-querier eth9"
+assert_finding no-querier eth9 'no MLD querier is heard.*: switch one on .* every 60 s'
+in_ns switch ip link set sw type bridge mcast_querier 1
+assert_healthy
+
+step "A switch that does not learn our reports"
+stop_daemon
+eventually 5 is_not switch_forwards "$(group_of "$host1")"
+in_ns switch nft -f - <<'END'
+table bridge deaf {
+    chain in {
+        type filter hook prerouting priority 0
+        iifname "to-router" icmpv6 type 143 drop
+    }
+}
+END
+start_knowing --host-timeout 2 eth9 br0
+assert_not gateway_reaches "$host1"
+assert_finding never-asked eth9 'nobody ever asked for (the group|any of [0-9]+ groups) .* longer than 2 s'
+in_ns switch nft delete table bridge deaf
+eventually 5 gateway_reaches "$host1"
+assert_healthy
+
+step "As many groups as a switch may take"
+# add_neighbors COUNT: in the neighbor table at once, without a word on the LAN.
+add_neighbors() {
+    for number in $(seq "$1"); do
+        printf 'neigh replace %s40:%x lladdr 02:00:00:00:00:40 nud permanent dev br0\n' \
+            "$prefix" "$number"
+    done | in_ns router ip -6 -batch -
+}
+add_neighbors 3000
+holds_all() { [ "$(counter memberships.held)" -ge "$1" ]; }
+wait_for 10 holds_all 3000
+assert_healthy
+add_neighbors 3690
+assert_finding many-groups eth9 'groups are held: a Linux bridge upstream refuses more than 4096'
