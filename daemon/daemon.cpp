@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 #include <exception>
@@ -14,9 +15,11 @@
 
 #include "dump_state.hpp"
 #include "io/atomic_file.hpp"
+#include "io/downstream_capture.hpp"
 #include "io/kernel_groups.hpp"
 #include "io/mld_output.hpp"
 #include "io/state_json.hpp"
+#include "io/upstream_capture.hpp"
 #include "journal_text.hpp"
 
 namespace solicitd {
@@ -40,6 +43,16 @@ std::string described(const Config& config) {
                             fmt::join(upstream.downstreams, ", "));
     }
     return text;
+}
+
+template <typename Defect, std::size_t kDefects>
+void add_messages(std::map<std::string, std::uint64_t>& counters, std::string_view name,
+                  const io::MessageCounters<Defect, kDefects>& counted) {
+    counters[fmt::format("{}.messages", name)] = counted.messages;
+    for (std::size_t i = 0; i < kDefects; ++i) {
+        counters[fmt::format("{}.defect.{}", name, to_string(static_cast<Defect>(i)))] =
+            counted.defects[i];
+    }
 }
 
 }  // namespace
@@ -178,15 +191,16 @@ void Daemon::perform(const ForgetMemberships& action) {
 void Daemon::perform(const StartCapture& action) {
     captures_.erase(action.index);  // first: it may have something to put back
     try {
-        auto capture = std::make_unique<io::NdCapture>(
-            loop_, action.index, action.name, action.mode, action.snooping_bridge,
-            capture_counters_, [this](const HostSeen& seen) { dispatch(seen); },
+        const bool downstream = action.side == Side::downstream;
+        auto capture = (downstream ? io::capture_downstream : io::capture_upstream)(
+            loop_, action, downstream ? downstream_counters_ : upstream_counters_,
+            [this](const Event& event) { dispatch(event); },
             // Its link event may be lost, with another interface of that index in its place.
             [this, action] { capture_again(action, Duration::zero()); });
-        say(spdlog::level::debug,
-            fmt::format("watches {} ({})", action.name, to_string(capture->mode())));
-        captures_[action.index] = std::move(capture);
-        refusals_told_.erase(action.index);
+        const bool was_refused = refusals_told_.erase(action.index) > 0;
+        say(was_refused ? spdlog::level::info : spdlog::level::debug,
+            fmt::format("watches {} ({})", action.name, to_string(capture.mode())));
+        captures_.emplace(action.index, std::move(capture));
     } catch (const std::system_error& error) {
         if (error.code().value() == ENODEV || error.code().value() == ENXIO) {
             return;  // it went away; its link event is on its way
@@ -307,13 +321,23 @@ StateSnapshot Daemon::snapshot() const {
     state.written_at = std::time(nullptr);
     state.uptime = std::chrono::duration_cast<std::chrono::seconds>(now - started_);
 
-    auto& counters = state.counters;
-    counters["nd.messages"] = capture_counters_.messages;
-    counters["nd.dropped"] = capture_counters_.dropped;
-    for (std::size_t i = 0; i < kNdDefects; ++i) {
-        counters[fmt::format("nd.defect.{}", to_string(static_cast<NdDefect>(i)))] =
-            capture_counters_.defects[i];
+    for (const StartCapture& refused : refused_captures_) {
+        for (StateSnapshot::Upstream& upstream : state.upstreams) {
+            const auto& behind = upstream.downstreams;
+            if (upstream.interface.name == refused.name ||
+                std::find(behind.begin(), behind.end(), refused.name) != behind.end()) {
+                upstream.problems.emplace_back("cannot-watch");
+            }
+        }
     }
+
+    auto& counters = state.counters;
+    add_messages(counters, "nd", downstream_counters_.nd);
+    add_messages(counters, "mld", downstream_counters_.mld);
+    counters["nd.dropped"] = downstream_counters_.dropped;
+    add_messages(counters, "upstream.nd", upstream_counters_.nd);
+    add_messages(counters, "upstream.mld", upstream_counters_.mld);
+    counters["upstream.dropped"] = upstream_counters_.dropped;
     counters["netlink.messages"] = monitor_.counters().messages;
     counters["netlink.overruns"] = monitor_.counters().overruns;
     counters["netlink.dumps"] = monitor_.counters().dumps;

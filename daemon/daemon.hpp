@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,14 +10,15 @@
 #include "core/actions.hpp"
 #include "core/engine.hpp"
 #include "host_keeper.hpp"
+#include "io/captured_message.hpp"
 #include "io/event_loop.hpp"
 #include "io/instance_lock.hpp"
 #include "io/journal.hpp"
 #include "io/mld_reporter.hpp"
 #include "io/multicast_pool.hpp"
-#include "io/nd_capture.hpp"
 #include "io/neighbor_prober.hpp"
 #include "io/netlink_monitor.hpp"
+#include "io/packet_capture.hpp"
 #include "io/service_manager.hpp"
 #include "options.hpp"
 
@@ -78,8 +78,9 @@ private:
     io::MulticastPool memberships_;
     io::NeighborProber prober_;
     io::MldReporter reporter_;
-    io::NdCapture::Counters capture_counters_;
-    std::map<Ifindex, std::unique_ptr<io::NdCapture>> captures_;
+    io::CaptureCounters downstream_counters_;
+    io::CaptureCounters upstream_counters_;
+    std::map<Ifindex, io::PacketCapture> captures_;
     std::vector<StartCapture> refused_captures_;  ///< to be tried again
     std::set<Ifindex> refusals_told_;
     Actions actions_;

@@ -309,10 +309,14 @@ std::string status_text(const Engine::Summary& summary) {
             text += fmt::format(", {} refused by the kernel", upstream.failed);
         }
         if (upstream.querier) {
-            text += fmt::format(", querier {}", upstream.querier->to_string());
+            text += fmt::format(", querier {} (v{})", upstream.querier->to_string(),
+                                static_cast<int>(upstream.querier_version));
         }
         for (const Problem problem : upstream.problems) {
             text += words_of(problem);
+        }
+        if (upstream.announcing > std::chrono::seconds(0)) {
+            text += fmt::format(", announcing every {} s", upstream.announcing.count());
         }
     }
     for (const std::string& name : summary.absent_downstreams) {

@@ -54,6 +54,7 @@ public:
     /// All groups every `interval`, beginning at once; nullopt: no more. Asking for what is so
     /// already changes nothing.
     void repeat(std::optional<Duration> interval, std::string_view reason, TimePoint now);
+    [[nodiscard]] bool repeats() const { return interval_.has_value(); }
     /// Nothing that was asked for, or repeats, is wanted any more.
     void cancel();
 

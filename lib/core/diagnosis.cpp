@@ -435,7 +435,8 @@ void look_at_problems(const SystemFacts::Upstream& upstream, const StateSnapshot
         {"joins-failing", "the kernel refuses to join groups"},
         {"reports-refused", "the kernel refuses solicitd's own MLD reports"},
         {"reports-discarded", "the kernel discards MLD reports: a firewall eats them"},
-        {"cannot-watch", "solicitd cannot watch the interface, so what it says is not heard"},
+        {"cannot-watch",
+         "solicitd cannot watch it, or one of its downstreams: what is said there is not heard"},
     };
     for (const std::string& problem : state.problems) {
         if (is_said_better(problem)) {

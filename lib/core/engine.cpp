@@ -217,6 +217,10 @@ Engine::Summary Engine::summary() const {
         line.problems = problems(upstream);
         if (upstream.querier.state() == QuerierWatch::State::present) {
             line.querier = upstream.querier.querier()->address;
+            line.querier_version = upstream.querier.querier()->version;
+        }
+        if (upstream.announcer.repeats()) {
+            line.announcing = config_.announce_interval;
         }
     }
     for (const Downstream& downstream : downstreams_) {

@@ -57,6 +57,9 @@ public:
             std::size_t failed = 0;
             std::vector<Problem> problems;       ///< none: it is well
             std::optional<Ipv6Address> querier;  ///< that is heard
+            MldVersion querier_version = MldVersion::v2;
+            /// Between our announcements; 0: none are repeated.
+            std::chrono::seconds announcing{};
         };
         std::vector<Upstream> upstreams;
         std::vector<std::string> absent_downstreams;

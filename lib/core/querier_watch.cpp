@@ -34,7 +34,7 @@ QuerierWatch::Change QuerierWatch::heard(const MldQuery& query, TimePoint now) {
 
     Change change = Change::none;
     if (!querier_) {
-        change = Change::found;
+        change = state_ == State::absent ? Change::back : Change::found;
     } else if (querier_->address != query.source) {
         change = Change::another;
     } else if (state_ == State::absent) {

@@ -41,8 +41,8 @@ public:
 
     enum class Change : std::uint8_t {
         none,
-        found,    ///< the first since watching began
-        back,     ///< after an absence
+        found,    ///< the first, before any was missed
+        back,     ///< after an absence: the former one, or the first of all
         another,  ///< a lower address, or the next one after silence of the former
         version,  ///< the same querier changed its version
         lost,     ///< by tick() only

@@ -8,7 +8,7 @@
 
 #include "bench/packet_socket.hpp"
 #include "bench/tell_ready.hpp"
-#include "io/nd_filter.hpp"
+#include "io/packet_filter.hpp"
 
 /// The least that receiving Neighbor Discovery costs: epoll_wait and recvmmsg, with the daemon's
 /// filter and batch, and nothing done with what came. Started, timed and ended like the daemon.
@@ -22,7 +22,7 @@ constexpr std::size_t kBatch = 64;
 
 [[noreturn]] void receive(const std::string& interface) {
     const io::Fd fd = bench::open_packet_socket(interface, htons(ETH_P_IPV6));
-    const sock_fprog& filter = io::nd_filter();
+    const sock_fprog& filter = io::downstream_filter(true);
     bench::checked(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
                    "attach the filter");
     packet_mreq request{};

@@ -52,6 +52,26 @@ struct Frame {
     }
 };
 
+/// One cable between two interfaces of the kernel: the daemon at `near`, the others at `far`.
+struct Cable {
+    Cable() {
+        require_sandbox();
+        run("ip link add name near type veth peer name far");
+        // Else the kernel would speak up for addresses of its own.
+        run("ip link set dev near addrgenmode none");
+        run("ip link set dev far addrgenmode none up");
+        bring_up("near");
+    }
+    Cable(const Cable&) = delete;
+    Cable& operator=(const Cable&) = delete;
+    ~Cable() {
+        if (if_nametoindex("near") != 0) {
+            run("ip link delete near");
+        }
+        run("ip -all netns delete");  // an end in one of them goes with it, some time later
+    }
+};
+
 /// A bare packet socket on one interface: puts frames on the wire, and shows packets (from the
 /// network header on) that an unprepared listener would see.
 class Wire {

@@ -1,12 +1,12 @@
-#include "io/nd_capture.hpp"
+#include "io/packet_capture.hpp"
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -14,29 +14,21 @@
 #include <utility>
 
 #include "io/bridge_mcast_router.hpp"
-#include "io/capture_mode.hpp"
 #include "io/fd.hpp"
-#include "io/nd_filter.hpp"
 
 namespace solicitd::io {
 namespace {
 
-/// Messages a turn of the loop: enough that waking up costs little for each, few enough that a
+/// Packets a turn of the loop: enough that waking up costs little for each, few enough that a
 /// flood cannot keep the loop from its timers.
 constexpr std::size_t kBatch = 64;
 
-/// Room for any Neighbor Discovery that fits an Ethernet frame. What is longer counts as truncated.
-constexpr std::size_t kMessageRoom = 1536;
+/// Room for any message that fits an Ethernet frame. A longer one is cut off.
+constexpr std::size_t kPacketRoom = 1536;
 
 /// For a burst while we are busy, some two thousand messages: a segment waking up after a power
 /// cut. Charged by the kernel only as it fills.
 constexpr int kReceiveBuffer = 2 * 1024 * 1024;
-
-std::optional<KernelVersion> running_kernel() {
-    utsname system{};
-    uname(&system);
-    return parse_kernel_release(system.release);
-}
 
 /// The kernel hands over packets of this machine before it filled the checksum in.
 Checksum checksum_to_do(msghdr& header) {
@@ -55,9 +47,10 @@ Checksum checksum_to_do(msghdr& header) {
 /// The kernel takes the tag off a packet of a VLAN that no interface claims, and marks it as
 /// somebody else's (kernel: __netif_receive_skb_core). Its sender is not on this link. Unicast
 /// between others is marked so, too; that is what promisc is for.
-bool is_of_another_vlan(const sockaddr_ll& from, const NdMessage& message, CaptureMode mode) {
+bool is_of_another_vlan(const sockaddr_ll& from, const std::uint8_t* packet, CaptureMode mode) {
+    constexpr std::size_t kDestination = 24;  // RFC 8200 3
     return from.sll_pkttype == PACKET_OTHERHOST &&
-           (mode != CaptureMode::promisc || message.destination.is_multicast());
+           (mode != CaptureMode::promisc || packet[kDestination] == 0xFF);
 }
 
 MacAddress source_of(const sockaddr_ll& from) {
@@ -70,14 +63,15 @@ MacAddress source_of(const sockaddr_ll& from) {
 
 }  // namespace
 
-struct NdCapture::Impl {
+struct PacketCapture::Impl {
     Impl(EventLoop& loop, Ifindex the_index, const std::string& name, CaptureMode the_mode,
-         Counters& the_counters, Sink the_sink, std::function<void()> when_unbound);
+         const sock_fprog& filter, std::uint64_t& the_dropped, Sink the_sink,
+         std::function<void()> when_unbound);
     ~Impl() { count_drops(); }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    void open_socket(const std::string& name);
+    void open_socket(const std::string& name, const sock_fprog& filter);
     void listen(const std::string& name);
     void read_batch();
     void take(std::size_t slot, std::size_t size);
@@ -86,14 +80,14 @@ struct NdCapture::Impl {
 
     const Ifindex index;
     const CaptureMode mode;
-    Counters& counters;
+    std::uint64_t& dropped;
     const Sink sink;
     const std::function<void()> unbound;
     Fd fd;
     std::optional<BridgeMcastRouter> router;
 
     // What recvmmsg writes to, one slot a message. Not cleared: most of it is never touched.
-    std::array<std::array<std::uint8_t, kMessageRoom>, kBatch> packets;
+    std::array<std::array<std::uint8_t, kPacketRoom>, kBatch> packets;
     alignas(cmsghdr)
         std::array<std::array<std::uint8_t, CMSG_SPACE(sizeof(tpacket_auxdata))>, kBatch> controls;
     std::array<sockaddr_ll, kBatch> senders;
@@ -103,15 +97,16 @@ struct NdCapture::Impl {
     EventLoop::Source source;  // last: it must not outlive what its callback uses
 };
 
-NdCapture::Impl::Impl(EventLoop& loop, Ifindex the_index, const std::string& name,
-                      CaptureMode the_mode, Counters& the_counters, Sink the_sink,
-                      std::function<void()> when_unbound)
+PacketCapture::Impl::Impl(EventLoop& loop, Ifindex the_index, const std::string& name,
+                          CaptureMode the_mode, const sock_fprog& filter,
+                          std::uint64_t& the_dropped, Sink the_sink,
+                          std::function<void()> when_unbound)
     : index(the_index),
       mode(the_mode),
-      counters(the_counters),
+      dropped(the_dropped),
       sink(std::move(the_sink)),
       unbound(std::move(when_unbound)) {
-    open_socket(name);
+    open_socket(name, filter);
     listen(name);
     for (std::size_t i = 0; i < kBatch; ++i) {
         vectors[i] = {packets[i].data(), packets[i].size()};
@@ -126,7 +121,7 @@ NdCapture::Impl::Impl(EventLoop& loop, Ifindex the_index, const std::string& nam
 
 // Protocol 0 receives nothing, so that no packet comes in before the filter and the interface
 // are set.
-void NdCapture::Impl::open_socket(const std::string& name) {
+void PacketCapture::Impl::open_socket(const std::string& name, const sock_fprog& filter) {
     const auto check = [&name](int result, const char* what) {
         if (result < 0) {
             throw std::system_error(errno, std::generic_category(), name + ": " + what);
@@ -134,7 +129,6 @@ void NdCapture::Impl::open_socket(const std::string& name) {
     };
     fd = Fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     check(fd.get(), "cannot open a packet socket, which needs CAP_NET_RAW");
-    const sock_fprog& filter = nd_filter();
     check(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
           "cannot attach the packet filter");
     const int on = 1;
@@ -155,7 +149,7 @@ void NdCapture::Impl::open_socket(const std::string& name) {
           "cannot capture on the interface");
 }
 
-void NdCapture::Impl::listen(const std::string& name) {
+void PacketCapture::Impl::listen(const std::string& name) {
     if (mode == CaptureMode::mcast_router) {
         try {
             router.emplace(index);
@@ -180,7 +174,7 @@ void NdCapture::Impl::listen(const std::string& name) {
 // by the same call: ENETDOWN once for a link that went down, after which the socket receives again
 // when it is up; or for one that was deleted, after which it never does, even if another
 // interface gets the same index.
-void NdCapture::Impl::read_batch() {
+void PacketCapture::Impl::read_batch() {
     for (std::size_t i = 0; i < kBatch; ++i) {
         headers[i].msg_hdr.msg_namelen = sizeof senders[i];
         headers[i].msg_hdr.msg_controllen = controls[i].size();
@@ -201,52 +195,45 @@ void NdCapture::Impl::read_batch() {
     }
 }
 
-void NdCapture::Impl::take(std::size_t slot, std::size_t size) {
+void PacketCapture::Impl::take(std::size_t slot, std::size_t size) {
     // A VLAN or macvlan on top of this interface: the kernel hands its packets to us as well,
     // because they came in through it (kernel: orig_dev), but its hosts are not on this link.
     if (senders[slot].sll_ifindex != static_cast<int>(index)) {
         return;
     }
-    const auto result =
-        parse_nd_message(packets[slot].data(), size, checksum_to_do(headers[slot].msg_hdr));
-    if (const auto* defect = std::get_if<NdDefect>(&result)) {
-        ++counters.defects[static_cast<std::size_t>(*defect)];
+    if (is_of_another_vlan(senders[slot], packets[slot].data(), mode)) {
         return;
     }
-    const auto& message = std::get<NdMessage>(result);
-    if (is_of_another_vlan(senders[slot], message, mode)) {
-        return;
-    }
-    ++counters.messages;
-    const NdEvidence proof = evidence_of(message);
-    sink(HostSeen{index, proof.address, source_of(senders[slot]), proof.evidence});
+    sink({packets[slot].data(), size, source_of(senders[slot]),
+          checksum_to_do(headers[slot].msg_hdr)});
 }
 
 /// The kernel takes a socket off an interface that is deleted (kernel: packet_notifier).
-bool NdCapture::Impl::is_bound() const {
+bool PacketCapture::Impl::is_bound() const {
     sockaddr_ll here{};
     socklen_t size = sizeof here;
     return getsockname(fd.get(), reinterpret_cast<sockaddr*>(&here), &size) == 0 &&
            here.sll_ifindex == static_cast<int>(index);
 }
 
-void NdCapture::Impl::count_drops() {
+void PacketCapture::Impl::count_drops() {
     tpacket_stats since_last_time{};
     socklen_t size = sizeof since_last_time;
     if (getsockopt(fd.get(), SOL_PACKET, PACKET_STATISTICS, &since_last_time, &size) == 0) {
-        counters.dropped += since_last_time.tp_drops;
+        dropped += since_last_time.tp_drops;
     }
 }
 
-NdCapture::NdCapture(EventLoop& loop, Ifindex index, const std::string& name, CaptureMode mode,
-                     bool snooping_bridge, Counters& counters, Sink sink,
-                     std::function<void()> unbound)
-    : impl_(std::make_unique<Impl>(loop, index, name,
-                                   choose_capture_mode(mode, running_kernel(), snooping_bridge),
-                                   counters, std::move(sink), std::move(unbound))) {}
-NdCapture::~NdCapture() = default;
+PacketCapture::PacketCapture(EventLoop& loop, Ifindex index, const std::string& name,
+                             CaptureMode mode, const sock_fprog& filter, std::uint64_t& dropped,
+                             Sink sink, std::function<void()> unbound)
+    : impl_(std::make_unique<Impl>(loop, index, name, mode, filter, dropped, std::move(sink),
+                                   std::move(unbound))) {}
+PacketCapture::PacketCapture(PacketCapture&&) noexcept = default;
+PacketCapture& PacketCapture::operator=(PacketCapture&&) noexcept = default;
+PacketCapture::~PacketCapture() = default;
 
-CaptureMode NdCapture::mode() const {
+CaptureMode PacketCapture::mode() const {
     return impl_->mode;
 }
 
