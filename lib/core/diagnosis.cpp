@@ -391,8 +391,9 @@ void look_at_questions(const StateSnapshot& state, const StateSnapshot::Upstream
         findings.push_back(
             {"never-asked", upstream.interface.name,
              "nobody ever asked for " +
-                 (waiting == 1 ? "the group" : "any of " + std::to_string(waiting) + " groups") +
-                 " that was held for longer than " + std::to_string(state.host_timeout.count()) +
+                 (waiting == 1 ? "the group that was"
+                               : "any of the " + std::to_string(waiting) + " groups that were") +
+                 " held for longer than " + std::to_string(state.host_timeout.count()) +
                  " s: the snooper upstream has not learned our reports, or nothing there talks to "
                  "these hosts",
              "ping a host from beyond the gateway; if tcpdump -ni " + upstream.interface.name +
