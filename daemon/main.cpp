@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string>
 
+#include "check.hpp"
 #include "daemon.hpp"
 #include "dump_state.hpp"
 #include "io/journal.hpp"
@@ -65,6 +66,8 @@ int run(const solicitd::Options& options) {
         case Command::run: return run_daemon(options);
         case Command::dump_state:
             return solicitd::dump_state(options.runtime_dir, options.json, std::cout, std::cerr);
+        case Command::check:
+            return solicitd::check(solicitd::load_settings(options), options.json, std::cout);
         case Command::check_config:
             return print(solicitd::describe(solicitd::load_settings(options)));
         case Command::print_and_exit: return print(options.text);

@@ -32,6 +32,7 @@ struct RawOptions {
     bool dump_state = false;
     bool json = false;
     bool check_config = false;
+    bool check = false;
 };
 
 void declare_options(CLI::App& app, RawOptions& raw) {
@@ -95,9 +96,12 @@ void declare_options(CLI::App& app, RawOptions& raw) {
 
     app.option_defaults()->group("Instead of running");
     app.add_flag("--check-config", raw.check_config, "Check, print what would be in force, exit");
+    app.add_flag("--check", raw.check,
+                 "Look for what is wrong with the system and the\ndaemon that runs on "
+                 "--runtime-dir, and how to mend\nit; exit 1 when anything is");
     app.add_flag("--dump-state", raw.dump_state,
                  "Print the state of the daemon that runs on\n--runtime-dir");
-    app.add_flag("--json", raw.json, "With --dump-state: as a JSON document");
+    app.add_flag("--json", raw.json, "With --dump-state or --check: as a JSON document");
 
     app.footer(
         "An option beats the file. Interfaces named here replace all the upstreams of the file.\n\n"
@@ -187,11 +191,17 @@ UpstreamConfig checked_pair(const RawOptions& raw) {
 }
 
 void refuse_senseless_combinations(const RawOptions& raw, bool has_interfaces) {
-    if (raw.json && !raw.dump_state) {
-        throw UsageError("--json: allowed only with --dump-state");
+    if (raw.json && !raw.dump_state && !raw.check) {
+        throw UsageError("--json: allowed only with --dump-state or --check");
     }
-    if (raw.dump_state && raw.check_config) {
-        throw UsageError("--dump-state and --check-config: only one of the two is allowed");
+    std::string chosen;
+    for (const auto& [given, name] :
+         {std::pair(raw.dump_state, "--dump-state"), std::pair(raw.check, "--check"),
+          std::pair(raw.check_config, "--check-config")}) {
+        if (given && !chosen.empty()) {
+            throw UsageError(chosen + " and " + name + ": only one of the two is allowed");
+        }
+        chosen = given ? name : chosen;
     }
     if (raw.dump_state && has_interfaces) {
         throw UsageError("--dump-state with UPSTREAM " + in_quotes(raw.upstream) +
@@ -204,6 +214,7 @@ Options checked_options(const RawOptions& raw, bool has_interfaces) {
     Options options;
     options.command = raw.dump_state     ? Options::Command::dump_state
                       : raw.check_config ? Options::Command::check_config
+                      : raw.check        ? Options::Command::check
                                          : Options::Command::run;
     options.json = raw.json;
     if (has_interfaces) {

@@ -21,6 +21,7 @@ struct Options {
     enum class Command {
         run,
         dump_state,      ///< ask the daemon that runs on runtime_dir
+        check,           ///< load_settings(), look at the system and the daemon for what is wrong
         check_config,    ///< load_settings(), print describe(), exit 0
         print_and_exit,  ///< print `text` on stdout, exit 0: --help, --version
     };
@@ -35,7 +36,7 @@ struct Options {
     bool is_default_config_file = false;
     std::filesystem::path runtime_dir;
     std::filesystem::path state_dir;
-    bool json = false;  ///< --dump-state prints the document itself
+    bool json = false;  ///< --dump-state and --check print a document
 };
 
 /// Reads $RUNTIME_DIRECTORY and $STATE_DIRECTORY too. Throws UsageError.

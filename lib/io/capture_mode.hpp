@@ -1,27 +1,16 @@
 #pragma once
 
-#include <compare>
 #include <optional>
 #include <string_view>
 
 #include "core/config.hpp"
+#include "core/kernel_version.hpp"
 
 namespace solicitd::io {
-
-/// The part of a Linux version that tells what the kernel can do.
-struct KernelVersion {
-    unsigned major = 0;
-    unsigned minor = 0;
-
-    friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
-};
 
 /// From uname's release, whatever a vendor put behind the two numbers ("4.19.152-ui-qcom",
 /// "6.16-rc1+"); nullopt when it does not begin with them.
 [[nodiscard]] std::optional<KernelVersion> parse_kernel_release(std::string_view release);
-
-/// Linux's bridge passes up what an ALLMULTI listener wants since commit a496d2f0fd61.
-inline constexpr KernelVersion kBridgeHonorsAllmulti{6, 16};
 
 /// How to capture, never `automatic`. A kernel that cannot be told counts as an old one:
 /// mcast_router works on all of them. Whatever snoops nothing has no multicast_router worth

@@ -151,6 +151,7 @@ TEST_F(OptionsTest, HelpNamesEveryOptionAndTheRealDefaults) {
                                   "--log-level LEVEL",
                                   "--runtime-dir DIR",
                                   "--state-dir DIR",
+                                  "--check",
                                   "--dump-state",
                                   "--json",
                                   "--check-config",
@@ -167,6 +168,19 @@ TEST_F(OptionsTest, HelpNamesEveryOptionAndTheRealDefaults) {
                                   "1 to " + std::to_string(kAnnounceIntervalRange.highest)}) {
         EXPECT_NE(help.text.find(part), std::string::npos) << part << " in:\n" << help.text;
     }
+}
+
+TEST_F(OptionsTest, CheckTakesWhatTheDaemonTakes) {
+    Options options = parse({"--check", "--json", "eth9", "br0"});
+    EXPECT_EQ(options.command, Command::check);
+    EXPECT_TRUE(options.json);
+    EXPECT_EQ(load_settings(options).config.upstreams,
+              (std::vector<UpstreamConfig>{{"eth9", {"br0"}, {}}}));
+
+    options = parse({"--check", "--config", "/a.toml"});
+    EXPECT_EQ(options.command, Command::check);
+    EXPECT_EQ(options.config_file, "/a.toml");
+    EXPECT_FALSE(options.json);
 }
 
 TEST_F(OptionsTest, SystemdsDirectoriesAreTheDefaults) {
@@ -244,7 +258,10 @@ TEST_F(OptionsTest, EveryRefusalNamesOptionValueAndWhatIsAllowed) {
          "unknown option --host-timout" + help + "; did you mean --host-timeout?"},
         {{"eth9", "br0", "--colour=red"}, "unknown option --colour" + help},
         {{"-x", "eth9", "br0"}, "unknown option -x" + help},
-        {{"eth9", "br0", "--json"}, "--json: allowed only with --dump-state"},
+        {{"eth9", "br0", "--json"}, "--json: allowed only with --dump-state or --check"},
+        {{"--dump-state", "--check"}, "--dump-state and --check: only one of the two is allowed"},
+        {{"--check", "--check-config", "eth9", "br0"},
+         "--check and --check-config: only one of the two is allowed"},
         {{"--dump-state", "--check-config"},
          "--dump-state and --check-config: only one of the two is allowed"},
         {{"--dump-state", "eth9", "br0"},

@@ -11,10 +11,10 @@ milliseconds() { date +%s%3N; }
 
 step "Control: no watchdog asked for, none fed; STATUS follows the hosts"
 start_daemon
-eventually 5 status_says '^3 hosts; eth9: 3 groups joined(, querier fe80::[0-9a-f:]+ \(v2\))?$'
+eventually 5 status_says '^3 hosts; eth9: [0-9]+ groups joined(, querier fe80::[0-9a-f:]+ \(v2\))?$'
 add_host host3
 give_address host3 2001:db8:1::13:3
-eventually 5 status_says '^4 hosts; eth9: 4 groups joined(, querier fe80::[0-9a-f:]+ \(v2\))?$'
+eventually 5 status_says '^4 hosts; eth9: [0-9]+ groups joined(, querier fe80::[0-9a-f:]+ \(v2\))?$'
 assert_equal "feeds" 0 "$(feeds)"
 stop_daemon
 
