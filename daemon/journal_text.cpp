@@ -61,7 +61,7 @@ std::string left_text(const std::string& group, const std::string& interface,
     }
     return fmt::format("left {} on {}: {}", group, interface,
                        notice.evidence == Evidence::mld_report
-                           ? "nobody on the LAN reports it any more"
+                           ? "not reported on the LAN any more, or of a link-local address only"
                            : "none of its hosts was seen");
 }
 

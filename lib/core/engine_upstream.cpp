@@ -75,10 +75,17 @@ void Engine::on(const NeighborAsked& event, Turn turn) {
 
 void Engine::on(const ReportSent& event, Turn turn) {
     Upstream* upstream = find_upstream(event.upstream);
-    if (upstream == nullptr || !upstream->announcer.sent(event.error == 0, turn.now)) {
+    if (upstream == nullptr) {
         return;
     }
-    Notice notice(event.error == 0 ? NoticeKind::report_recovered : NoticeKind::report_failed,
+    const bool success = event.error == 0;
+    if (success && upstream->reports.passed_ours()) {
+        turn.actions.emplace_back(Notice(NoticeKind::reports_pass, upstream->link.name));
+    }
+    if (!upstream->announcer.sent(success, turn.now)) {
+        return;
+    }
+    Notice notice(success ? NoticeKind::report_recovered : NoticeKind::report_failed,
                   upstream->link.name);
     notice.error = event.error;
     turn.actions.emplace_back(std::move(notice));

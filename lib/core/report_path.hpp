@@ -53,6 +53,16 @@ public:
         return std::exchange(blocked_, true) ? Change::none : Change::blocked;
     }
 
+    /// A report of our own got out on the same way (the counters do not tell of it). True when that
+    /// is news.
+    bool passed_ours() {
+        if (!blocked_) {
+            return false;
+        }
+        *this = ReportPath();  // what was dropped before this is no sign of what comes
+        return true;
+    }
+
     [[nodiscard]] bool blocked() const { return blocked_; }
     /// Packets that were dropped when it was last found blocked.
     [[nodiscard]] std::uint64_t discarded() const { return discarded_; }

@@ -433,6 +433,21 @@ TEST_F(UpstreamTest, ReportsThatAFirewallDropsAreToldOnceAndWhenTheyPassAgain) {
     EXPECT_THAT(reports(), Not(IsEmpty())) << "what was dropped meanwhile";
 }
 
+TEST_F(UpstreamTest, AReportOfOursThatGetsOutEndsTheAlarmToo) {
+    query(general_query());
+    kernel.drop_reports(true);
+    appear(kOther);
+    kernel.set_mac("eth9", MacAddress{{2, 0, 0, 0, 0, 0x77}});
+    world.pump();
+    world.run_for(minutes(2));
+    ASSERT_THAT(upstream().problems, Contains("reports-discarded"));
+    kernel.drop_reports(false);
+    world.log.clear();
+    world.run_for(minutes(3));  // until it is tried again; the kernel has nothing to report
+    EXPECT_EQ(world.count(NoticeKind::reports_pass), 1U);
+    EXPECT_THAT(upstream().problems, Not(Contains("reports-discarded")));
+}
+
 // The LAN's reports
 
 TEST_F(UpstreamTest, AReportedGroupIsJoinedForAListenerInterval) {

@@ -82,7 +82,9 @@ TEST(JournalText, AGroupOfAHostOfAReportAndOfAnEarlierRun) {
     joined.evidence = left.evidence = Evidence::mld_report;
     EXPECT_EQ(text_of(joined), "joined " + group + " on eth9 (reported on the LAN)");
     EXPECT_EQ(field(journal_record(joined), "EVIDENCE"), "mld-report");
-    EXPECT_EQ(text_of(left), "left " + group + " on eth9: nobody on the LAN reports it any more");
+    EXPECT_EQ(text_of(left),
+              "left " + group +
+                  " on eth9: not reported on the LAN any more, or of a link-local address only");
 
     joined.host = left.host = failed.host = Ipv6Address::parse("2001:db8::1");
     joined.evidence = Evidence::advertisement;
