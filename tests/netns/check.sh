@@ -63,12 +63,17 @@ check
 assert_equal "memberships" "$before" "$(in_ns router ip -6 maddr show dev eth9)"
 
 step "An ordinary user sees the system, and is told what he cannot see"
-chmod 0755 "$work" "$work/run"
-status=0
-output=$(in_ns router setpriv --reuid 65534 --regid 65534 --clear-groups \
-    "$SOLICITD" --runtime-dir "$work/run" --check eth9 br0 2>&1) || status=$?
-assert_equal "exit status" 0 "$status"
-assert_match "remark" '^remark: the daemon could not be asked: .*run this as root$' "$output"
+as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+if "${as_nobody[@]}" test -x "$SOLICITD" 2>/dev/null; then
+    chmod 0755 "$work" "$work/run"
+    status=0
+    output=$(in_ns router "${as_nobody[@]}" "$SOLICITD" --runtime-dir "$work/run" \
+        --check eth9 br0 2>&1) || status=$?
+    assert_equal "exit status" 0 "$status"
+    assert_match "remark" '^remark: the daemon could not be asked: .*run this as root$' "$output"
+else
+    ok "not here: this user cannot become another one, or that one not read $SOLICITD"
+fi
 
 step "Configuration errors stay 2"
 run_solicitd --check eth9
@@ -309,6 +314,7 @@ assert_healthy
 step "A switch that does not learn our reports"
 stop_daemon
 eventually 5 is_not switch_forwards "$(group_of "$host1")"
+eventually 15 is_not gateway_reaches "$host1" # it flooded as long as it had no querier
 in_ns switch nft -f - <<'END'
 table bridge deaf {
     chain in {
