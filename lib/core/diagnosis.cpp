@@ -158,14 +158,14 @@ const OnLinkRoute* find_best(const Interface& link, const OnLinkRoute& like) {
     return best;
 }
 
-std::string give_better_route(const Interface& downstream, const OnLinkRoute& theirs) {
+std::string give_better_route(const std::string& downstream, const OnLinkRoute& theirs) {
     const std::string route = theirs.prefix.to_string();
     const std::string table =
         theirs.table == kMainTable ? "" : " table " + std::to_string(theirs.table);
     if (theirs.metric <= 1) {
         return "give the route " + route + " of the upstream a metric above 1";
     }
-    return "ip -6 route add " + route + " dev " + downstream.name + " metric " +
+    return "ip -6 route add " + route + " dev " + downstream + " metric " +
            std::to_string(std::min(theirs.metric, kRoutesMetric) / 2) + table +
            " (and where the network is configured, to keep it)";
 }
@@ -197,8 +197,35 @@ void look_at_routes(const SystemFacts& facts, const SystemFacts::Upstream& upstr
                                     route.prefix.to_string() + " has metric " +
                                     std::to_string(best->metric) + " here and " +
                                     std::to_string(route.metric) + " there",
-                                give_better_route(*nearest, route)});
+                                give_better_route(nearest->name, route)});
         }
+    }
+}
+
+/// No route, or a rule or route of another kind: said once, of the first, unless the metrics or a
+/// downstream that does not work tell why.
+void look_at_misrouted(const SystemFacts& facts, const SystemFacts::Upstream& upstream,
+                       Findings& findings) {
+    for (const SystemFacts::MisroutedHost& host : upstream.misrouted) {
+        const bool said = std::any_of(findings.begin(), findings.end(), [&](const auto& finding) {
+            return finding.id == "wrong-route" && finding.interface == host.downstream;
+        });
+        const bool works = std::any_of(
+            facts.downstreams.begin(), facts.downstreams.end(),
+            [&](const Interface& link) { return link.name == host.downstream && link.usable(); });
+        if (said || !works) {
+            continue;
+        }
+        const Ipv6Address address = Ipv6Address::parse(host.address).value_or(Ipv6Address{});
+        const auto& routes = upstream.link.routes;
+        const auto route = std::find_if(routes.begin(), routes.end(), [&](const auto& each) {
+            return each.prefix.contains(address);
+        });
+        findings.push_back(
+            {"wrong-route", host.downstream,
+             "packets for its host " + host.address + " go out of " + upstream.link.name,
+             (route != routes.end() ? give_better_route(host.downstream, *route) + "; " : "") +
+                 "see ip -6 route get " + host.address + ", ip -6 rule"});
     }
 }
 
@@ -464,6 +491,7 @@ void look_at_upstream(const SystemFacts& facts, const SystemFacts::Upstream& ups
     look_at_proxy(facts, upstream, findings);
     look_at_prefix(upstream, findings);
     look_at_routes(facts, upstream, findings);
+    look_at_misrouted(facts, upstream, findings);
     look_at_reports(upstream, findings);
     if (const StateSnapshot::Upstream* const state = find_upstream(facts, upstream.link.name)) {
         look_at_querier(facts, *state, findings);

@@ -33,6 +33,10 @@ struct SystemFacts {
 
         [[nodiscard]] bool usable() const { return exists && running && has_ipv6; }
     };
+    struct MisroutedHost {
+        std::string address;
+        std::string downstream;  ///< behind which it lives
+    };
     struct Upstream {
         Interface link;
         std::vector<std::string> downstreams;
@@ -44,6 +48,8 @@ struct SystemFacts {
         std::optional<std::vector<SolicitedNodeGroup>> kernel_groups;
         /// Whether a report that was provoked left the machine; false: it was discarded.
         std::optional<bool> reports_leave;
+        /// Hosts of the daemon's, some of them at most, to which the kernel would send out of here.
+        std::vector<MisroutedHost> misrouted;
     };
     struct Daemon {
         std::uint32_t pid = 0;

@@ -17,6 +17,7 @@
 #include "io/link_survey.hpp"
 #include "io/mld_trial.hpp"
 #include "io/processes.hpp"
+#include "io/route_lookup.hpp"
 
 namespace solicitd::io {
 namespace {
@@ -98,6 +99,30 @@ public:
         return facts;
     }
 
+    /// Of the hosts that are known to be behind its downstreams; a few tell as much as all.
+    [[nodiscard]] std::vector<SystemFacts::MisroutedHost> misrouted(
+        const UpstreamConfig& config, const std::vector<StateSnapshot::Host>& hosts) const {
+        constexpr int kMostLooked = 32;
+        std::vector<SystemFacts::MisroutedHost> found;
+        const LinkSeen* const link = find_link(config.interface);
+        int looked = 0;
+        for (const StateSnapshot::Host& host : hosts) {
+            const auto address = Ipv6Address::parse(host.address);
+            const bool ours = std::find(config.downstreams.begin(), config.downstreams.end(),
+                                        host.downstream) != config.downstreams.end();
+            if (link == nullptr || !address || !ours || !host.joined || host.state != "confirmed") {
+                continue;
+            }
+            if (++looked > kMostLooked) {
+                break;
+            }
+            if (find_route(*address) == link->index) {
+                found.push_back({host.address, host.downstream});
+            }
+        }
+        return found;
+    }
+
 private:
     [[nodiscard]] const LinkSeen* find_link(const std::string& name) const {
         const auto it = std::find_if(survey_.links.begin(), survey_.links.end(),
@@ -151,6 +176,9 @@ SystemFacts gather_system_facts(const Config& config, std::optional<SystemFacts:
     facts.optmem_max = read_sysctl("net/core/optmem_max");
     for (const UpstreamConfig& upstream : config.upstreams) {
         facts.upstreams.push_back(gatherer.look_at(upstream));
+        if (daemon && daemon->state) {
+            facts.upstreams.back().misrouted = gatherer.misrouted(upstream, daemon->state->hosts);
+        }
         for (const std::string& name : upstream.downstreams) {
             const bool known =
                 std::any_of(facts.downstreams.begin(), facts.downstreams.end(),

@@ -297,6 +297,24 @@ INSTANTIATE_TEST_SUITE_P(
                  f.downstreams.push_back(usable("br1", 4, 256));
              },
              {"wrong-route br0"}},
+        Case{"no_route_to_a_host",
+             [](Facts& f) {
+                 f.downstreams[0].routes.clear();
+                 f.upstreams[0].misrouted = {{kHost, "br0"}, {kOwn, "br0"}};
+             },
+             {"wrong-route br0"}},
+        Case{"a_down_downstream_explains_it",
+             [](Facts& f) {
+                 f.downstreams[0].running = false;
+                 f.upstreams[0].misrouted = {{kHost, "br0"}};
+             },
+             {"down br0"}},
+        Case{"the_metrics_explain_it",
+             [](Facts& f) {
+                 f.downstreams[0].routes = {route(3, 2048)};
+                 f.upstreams[0].misrouted = {{kHost, "br0"}};
+             },
+             {"wrong-route br0"}},
         Case{"no_prefix", [](Facts& f) { f.upstreams[0].has_prefix = false; }, {"no-prefix eth9"}}),
     case_name);
 
@@ -492,6 +510,14 @@ TEST(Diagnosis, NamesTheRouteThatWouldWin) {
                  "network is configured, to keep it)"}));
     facts.upstreams[0].link.routes = {route(2, 1, 100)};
     EXPECT_THAT(only_finding(facts).remedy, HasSubstr("a metric above 1"));
+
+    facts = healthy();
+    facts.upstreams[0].misrouted = {{kHost, "br0"}};
+    EXPECT_EQ(
+        only_finding(facts),
+        (Finding{"wrong-route", "br0", "packets for its host 2001:db8:1::11:1 go out of eth9",
+                 "ip -6 route add 2001:db8:1::/64 dev br0 metric 512 (and where the network is "
+                 "configured, to keep it); see ip -6 route get 2001:db8:1::11:1, ip -6 rule"}));
 }
 
 TEST(Diagnosis, NamesWhatIsLostAndWhatIsMissing) {
