@@ -39,6 +39,9 @@ std::string remedy_for_reports(int error) {
                 "; a firewall of this machine (or IPAddressDeny= of the service) "
                 "drops them: {}",
                 kAllowMld);
+        case EINVAL:  // kernel: ip6_finish_output2, or an address that DAD is not done with
+            return "; if it goes on, the neighbor table is full (dmesg: neighbor table overflow): "
+                   "raise net.ipv6.neigh.default.gc_thresh3";
         default: return "";
     }
 }
