@@ -98,8 +98,8 @@ TEST(QuerierWatch, MakesEveryTransition) {
          State::unknown,
          {}},
 
-        {"first after silence", without_querier(), query(kHigh), 256s, Change::back,
-         State::present, kHigh},
+        {"first after silence", without_querier(), query(kHigh), 256s, Change::back, State::present,
+         kHigh},
         {"first from :: after silence",
          without_querier(),
          query({}),
