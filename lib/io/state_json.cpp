@@ -1,5 +1,7 @@
 #include "io/state_json.hpp"
 
+#include "core/config.hpp"
+
 #define JSON_DIAGNOSTICS 1  // errors name the place: (/hosts/3/mac)
 #include <cstdint>
 #include <limits>
@@ -20,6 +22,11 @@ std::string text_or_empty(const Json& value) {
     return value.is_null() ? std::string() : value.get<std::string>();
 }
 
+/// Not the whole of a list or an object: dump() recurses, and they may be of any depth.
+std::string shown(const Json& value) {
+    return value.is_structured() ? std::string("an ") + value.type_name() : value.dump();
+}
+
 /// nlohmann would cut a number that does not fit.
 template <typename Number>
 Number number(const Json& object, const char* key) {
@@ -34,7 +41,7 @@ Number number(const Json& object, const char* key) {
     }
     throw StateFormatError(std::string("\"") + key + "\" must be a whole number up to " +
                            std::to_string(std::numeric_limits<Number>::max()) + ", but is " +
-                           value.dump());
+                           shown(value));
 }
 
 std::chrono::seconds seconds(const Json& object, const char* key) {
@@ -238,9 +245,10 @@ StateSnapshot state_from_json(std::string_view text) {
     } catch (const Json::exception& error) {
         const std::string what = error.what();  // "[json.exception.type_error.302] ..."
         const std::size_t tag = what.find("] ");
-        throw StateFormatError(refusal + (tag == std::string::npos ? what : what.substr(tag + 2)));
+        throw StateFormatError(refusal +
+                               one_line(tag == std::string::npos ? what : what.substr(tag + 2)));
     } catch (const StateFormatError& error) {
-        throw StateFormatError(refusal + error.what());
+        throw StateFormatError(refusal + one_line(error.what()));
     }
 }
 
