@@ -22,9 +22,16 @@ std::string text_or_empty(const Json& value) {
     return value.is_null() ? std::string() : value.get<std::string>();
 }
 
-/// Not the whole of a list or an object: dump() recurses, and they may be of any depth.
-std::string shown(const Json& value) {
-    return value.is_structured() ? std::string("an ") + value.type_name() : value.dump();
+/// Of lists and objects in one another; ours has 5. To copy, as ordered_json does when it grows,
+/// and to dump a value is recursive: without a limit, a document could overflow the stack.
+constexpr int kDeepest = 32;
+
+bool limit_depth(int depth, Json::parse_event_t /*event*/, Json& /*parsed*/) {
+    if (depth > kDeepest) {
+        throw StateFormatError("more than " + std::to_string(kDeepest) +
+                               " lists and objects in one another");
+    }
+    return true;
 }
 
 /// nlohmann would cut a number that does not fit.
@@ -41,7 +48,7 @@ Number number(const Json& object, const char* key) {
     }
     throw StateFormatError(std::string("\"") + key + "\" must be a whole number up to " +
                            std::to_string(std::numeric_limits<Number>::max()) + ", but is " +
-                           shown(value));
+                           value.dump());
 }
 
 std::chrono::seconds seconds(const Json& object, const char* key) {
@@ -235,7 +242,7 @@ std::string to_json(const StateSnapshot& state) {
 StateSnapshot state_from_json(std::string_view text) {
     const std::string refusal = "not a state document of solicitd: ";
     try {
-        const Json json = Json::parse(text);
+        const Json json = Json::parse(text, limit_depth);
         const int version = number<int>(json, "format_version");
         if (version != kStateFormatVersion) {
             throw StateFormatError("it has format version " + std::to_string(version) +
