@@ -11,7 +11,7 @@ set(allowed
     "_Z[A-Z]*N[A-Z]*(St|Ss|Sa|9__gnu_cxx|10__cxxabiv1).*" "_Z[A-Z]*S[a-z].*"  # std::
     "__cxa_.*" "__gxx_personality_v0" "_Unwind_Resume" "__dso_handle" "_GLOBAL_OFFSET_TABLE_"
     "__stack_chk_(fail|guard)" "__gcov_.*"
-    "__(asan|ubsan|tsan|lsan|sanitizer)_.*"
+    "__(asan|ubsan|tsan|lsan|sanitizer|sancov)_.*" "__start___sancov_.*" "__stop___sancov_.*"
     "mem(chr|cmp|cpy|move|set)" "__mem(cpy|move|set)_chk" "str(len|cmp|ncmp|chr)" "bcmp" "abort"
     "inet_pton" "inet_ntop" "strto(l|ul|ll|ull)" "__errno_location"
 )

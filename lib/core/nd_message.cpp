@@ -104,7 +104,7 @@ std::variant<NdMessage, NdDefect> parse_nd_message(const std::uint8_t* packet, s
     message.target = load_address(&icmp[kTarget]);
 
     const bool from_unspecified = message.source.is_unspecified();
-    if (message.target.is_multicast()) {
+    if (message.target.is_multicast() || message.target.is_unspecified()) {
         return NdDefect::target;
     }
     if (message.source.is_multicast()) {

@@ -31,7 +31,7 @@ enum class NdDefect : std::uint8_t {
     checksum,         ///< ICMPv6 checksum wrong
     code,             ///< ICMPv6 code not 0
     option_length,    ///< an option of length 0 or past the end
-    target,           ///< the target is multicast
+    target,           ///< the target is multicast, or :: (RFC 4291 2.5.2)
     source,           ///< the source is multicast, or an NA's source is ::
     dad_destination,  ///< NS from :: to something else than a solicited-node group
     dad_option,       ///< NS from :: with a source link-layer address option

@@ -95,9 +95,9 @@ struct Entry {
 /// Turns the parsed tree into a ConfigFile, or into the one line that says where it is wrong.
 class Reader {
 public:
-    explicit Reader(const std::filesystem::path& path) : path_(path.string()) {}
+    explicit Reader(std::string name) : name_(std::move(name)) {}
 
-    ConfigFile read(const std::string& text);
+    ConfigFile read(std::string_view text);
 
 private:
     // Where an upstream's interfaces stand, for a conflict that only shows when all are read.
@@ -118,7 +118,7 @@ private:
     Value value(const Entry& entry, const toml::node& node, Value (*parse)(std::string_view)) const;
 
     [[noreturn]] void refuse(toml::source_index line, const std::string& what) const {
-        throw ConfigError(path_ + ":" + std::to_string(line) + ": " + what);
+        throw ConfigError(name_ + ":" + std::to_string(line) + ": " + what);
     }
     [[noreturn]] void refuse_value(const Entry& entry, const toml::node& node,
                                    const std::string& allowed) const;
@@ -126,7 +126,7 @@ private:
                                  std::span<const std::string_view> elsewhere,
                                  std::string_view where_it_belongs) const;
 
-    std::string path_;
+    std::string name_;
     ConfigFile file_;
     std::vector<UpstreamLines> lines_;
 };
@@ -142,7 +142,7 @@ std::vector<Entry> in_file_order(const toml::table& table) {
     return entries;
 }
 
-ConfigFile Reader::read(const std::string& text) {
+ConfigFile Reader::read(std::string_view text) {
     toml::table root;
     try {
         root = toml::parse(text);
@@ -312,8 +312,12 @@ spdlog::level::level_enum parse_log_level(std::string_view text) {
     throw BadSetting("allowed are trace, debug, info, warning and error");
 }
 
+ConfigFile parse_config(std::string_view text, const std::string& name) {
+    return Reader(name).read(text);
+}
+
 ConfigFile read_config_file(const std::filesystem::path& path) {
-    return Reader(path).read(read_text(path));
+    return parse_config(read_text(path), path.string());
 }
 
 }  // namespace solicitd::io

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,8 +40,12 @@ struct ConfigError : std::runtime_error {
 /// trace, debug, info, warning or error; throws BadSetting.
 [[nodiscard]] spdlog::level::level_enum parse_log_level(std::string_view text);
 
-/// Throws ConfigError: unreadable, not TOML, unknown key, wrong type, out of range, bad prefix,
-/// impossible interface name, and whatever find_conflict() finds.
+/// What a configuration file says; `name` is the file's, for errors. Throws ConfigError: not TOML,
+/// unknown key, wrong type, out of range, bad prefix, impossible interface name, and whatever
+/// find_conflict() finds.
+[[nodiscard]] ConfigFile parse_config(std::string_view text, const std::string& name);
+
+/// The same of a file; throws ConfigError also when it cannot be read.
 [[nodiscard]] ConfigFile read_config_file(const std::filesystem::path& path);
 
 }  // namespace solicitd::io

@@ -65,7 +65,7 @@ KernelGroups parse_kernel_groups(std::string_view igmp6) {
         const auto index = parse<Ifindex>(take_word(line), 10);
         take_word(line);  // the interface's name
         const auto address = parse_address(take_word(line));
-        if (!index || !address) {
+        if (!index || *index == 0 || !address) {
             continue;
         }
         if (const auto group = SolicitedNodeGroup::from_address(*address)) {

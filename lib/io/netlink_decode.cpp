@@ -154,7 +154,8 @@ std::optional<Event> decode_link(const nlmsghdr& message) {
     Attributes<IFLA_LINKINFO> attributes;
     // Wireless extensions send an RTM_NEWLINK with nothing but IFLA_WIRELESS.
     if (!attributes.parse(message, sizeof(ifinfomsg), kLinkPolicy) ||
-        attributes[IFLA_IFNAME] == nullptr) {
+        attributes[IFLA_IFNAME] == nullptr ||
+        !is_interface_name(nla_get_string(attributes[IFLA_IFNAME]))) {
         return std::nullopt;
     }
     constexpr unsigned kRunning = IFF_UP | IFF_LOWER_UP;
@@ -272,7 +273,7 @@ NeighborState neighbor_state(unsigned nud) {
 
 std::optional<Event> decode_lost_group(const nlmsghdr& message) {
     const auto* header = header_of<ifaddrmsg>(message);
-    if (header == nullptr || header->ifa_family != AF_INET6) {
+    if (header == nullptr || header->ifa_family != AF_INET6 || header->ifa_index == 0) {
         return std::nullopt;
     }
     Attributes<IFA_MULTICAST> attributes;

@@ -1,5 +1,7 @@
 #include "io/state_json.hpp"
 
+#include "core/config.hpp"
+
 #define JSON_DIAGNOSTICS 1  // errors name the place: (/hosts/3/mac)
 #include <cstdint>
 #include <limits>
@@ -18,6 +20,18 @@ Json text_or_null(const std::string& text) {
 
 std::string text_or_empty(const Json& value) {
     return value.is_null() ? std::string() : value.get<std::string>();
+}
+
+/// Of lists and objects in one another; ours has 5. To copy, as ordered_json does when it grows,
+/// and to dump a value is recursive: without a limit, a document could overflow the stack.
+constexpr int kDeepest = 32;
+
+bool limit_depth(int depth, Json::parse_event_t /*event*/, Json& /*parsed*/) {
+    if (depth > kDeepest) {
+        throw StateFormatError("more than " + std::to_string(kDeepest) +
+                               " lists and objects in one another");
+    }
+    return true;
 }
 
 /// nlohmann would cut a number that does not fit.
@@ -228,7 +242,7 @@ std::string to_json(const StateSnapshot& state) {
 StateSnapshot state_from_json(std::string_view text) {
     const std::string refusal = "not a state document of solicitd: ";
     try {
-        const Json json = Json::parse(text);
+        const Json json = Json::parse(text, limit_depth);
         const int version = number<int>(json, "format_version");
         if (version != kStateFormatVersion) {
             throw StateFormatError("it has format version " + std::to_string(version) +
@@ -238,9 +252,10 @@ StateSnapshot state_from_json(std::string_view text) {
     } catch (const Json::exception& error) {
         const std::string what = error.what();  // "[json.exception.type_error.302] ..."
         const std::size_t tag = what.find("] ");
-        throw StateFormatError(refusal + (tag == std::string::npos ? what : what.substr(tag + 2)));
+        throw StateFormatError(refusal +
+                               one_line(tag == std::string::npos ? what : what.substr(tag + 2)));
     } catch (const StateFormatError& error) {
-        throw StateFormatError(refusal + error.what());
+        throw StateFormatError(refusal + one_line(error.what()));
     }
 }
 

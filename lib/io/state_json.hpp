@@ -15,7 +15,7 @@ inline constexpr int kStateFormatVersion = 1;
 /// The document, indented, with a final newline. Keys in the order of the documentation.
 [[nodiscard]] std::string to_json(const StateSnapshot& state);
 
-/// The text is no state document, or one of another version; what() says which.
+/// The text is no state document, or one of another version; what() says which, in one line.
 struct StateFormatError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };

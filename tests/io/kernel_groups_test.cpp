@@ -51,6 +51,7 @@ TEST(ParseKernelGroups, PassesOverWhatTheKernelCannotHaveWritten) {
              "eth9 " + address + " 1",
              "7 " + address + " 1",
              "-7 eth9 " + address + " 1",
+             "0 eth9 " + address + " 1",
              "99999999999 eth9 " + address + " 1",
              "0x7 eth9 " + address + " 1",
              "7 eth9 " + address + "0 1",

@@ -213,6 +213,8 @@ TEST(DecodeLink, ANameMustBeOne) {
     EXPECT_FALSE(Message(RTM_NEWLINK, link_header()).put(IFLA_IFNAME, "eth9", 4).decode())
         << "not terminated";
     EXPECT_FALSE(Message(RTM_NEWLINK, link_header()).put(IFLA_IFNAME, "a-name-of-16-byt").decode());
+    EXPECT_FALSE(Message(RTM_NEWLINK, link_header()).put(IFLA_IFNAME, "\0\0", 2).decode());
+    EXPECT_FALSE(Message(RTM_NEWLINK, link_header()).put(IFLA_IFNAME, "../x").decode());
 }
 
 TEST(DecodeAddress, TellsAddressAndLength) {

@@ -270,6 +270,7 @@ TEST(StateJson, DamagedTextIsRefusedWithItsPlace) {
     EXPECT_THAT(refusal_of(""), HasSubstr("not a state document of solicitd: parse error"));
     EXPECT_THAT(refusal_of(text.substr(0, text.size() / 2)), HasSubstr("parse error at line"));
     EXPECT_THAT(refusal_of("[]"), HasSubstr("not a state document"));
+    EXPECT_THAT(refusal_of("\x7F"), HasSubstr("\\x7f"));
     EXPECT_THAT(refusal_of("{}"), HasSubstr("key 'format_version' not found"));
     EXPECT_THAT(refusal_of(replaced(text, "\"silent\"", "\"Silent\"")),
                 HasSubstr("key 'silent' not found"));
@@ -291,6 +292,8 @@ TEST(StateJson, ANumberThatDoesNotFitIsRefusedAndNotCut) {
     EXPECT_THAT(refusal_of(replaced(text, "4000000000", "-1")), HasSubstr("but is -1"));
     EXPECT_THAT(refusal_of(replaced(text, "4000000000", "1.5")), HasSubstr("but is 1.5"));
     EXPECT_THAT(refusal_of(replaced(text, "4000000000", "true")), HasSubstr("but is true"));
+    const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+    EXPECT_THAT(refusal_of(replaced(text, "4000000000", deep)), HasSubstr("more than 32 lists"));
     EXPECT_THAT(refusal_of(replaced(text, "\"joins\": 3", "\"joins\": -3")),
                 HasSubstr("\"joins\" must be a whole number"));
 }
