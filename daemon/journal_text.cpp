@@ -78,6 +78,7 @@ std::string_view words_of(Problem problem) {
         case Problem::no_ipv6: return ", without IPv6 (MTU below 1280)";
         case Problem::no_prefix: return ", waiting for an on-link prefix";
         case Problem::no_querier: return ", no querier heard";
+        case Problem::no_link_local: return ", no link-local address to announce from";
         case Problem::reports_refused: return ", announcements refused";
         case Problem::reports_discarded: return ", reports dropped by a firewall";
     }
@@ -94,6 +95,7 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::left_many:
         case NoticeKind::join_recovered:
         case NoticeKind::querier_found:
+        case NoticeKind::querier_back:
         case NoticeKind::report_recovered:
         case NoticeKind::reports_pass:
         case NoticeKind::groups_inherited:
@@ -231,6 +233,11 @@ io::Record journal_record(const Notice& notice) {
         case NoticeKind::querier_found:
             say("7ed0c488dfb846a48cd10cced2ebcf68",
                 fmt::format("the MLD querier on {} is {} (version {})", interface, host, version));
+            break;
+        case NoticeKind::querier_back:
+            say("1b9add2bd7e149048ba8ca85d4799c95",
+                fmt::format("an MLD querier is heard on {} again: {} (version {})", interface, host,
+                            version));
             break;
         case NoticeKind::querier_lost:
             say("32a4ee6ecc4248a9ae14dd194c095e35",

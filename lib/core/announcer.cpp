@@ -16,16 +16,16 @@ std::size_t per_packet(MldVersion version, std::uint32_t mtu) {
 
 }  // namespace
 
-void Announcer::ask(std::string_view reason, TimePoint now, Duration within,
+void Announcer::ask(std::string_view reason, TimePoint now, Window window,
                     std::optional<MldVersion> version) {
-    Request& wanted = request(reason, now, within, version);
+    Request& wanted = request(reason, now, window, version);
     wanted.all = true;
     wanted.groups.clear();
 }
 
 void Announcer::ask_for(SolicitedNodeGroup group, std::string_view reason, TimePoint now,
-                        Duration within, std::optional<MldVersion> version) {
-    Request& wanted = request(reason, now, within, version);
+                        Window window, std::optional<MldVersion> version) {
+    Request& wanted = request(reason, now, window, version);
     if (wanted.all ||
         std::find(wanted.groups.begin(), wanted.groups.end(), group) != wanted.groups.end()) {
         return;
@@ -38,14 +38,15 @@ void Announcer::ask_for(SolicitedNodeGroup group, std::string_view reason, TimeP
 }
 
 /// The one that is waiting, moved forward if need be, or a new one.
-Announcer::Request& Announcer::request(std::string_view reason, TimePoint now, Duration within,
+Announcer::Request& Announcer::request(std::string_view reason, TimePoint now, Window window,
                                        std::optional<MldVersion> version) {
-    const TimePoint at = now + random_up_to(within / 2);
+    const TimePoint at = now + window.from + random_up_to((window.until - window.from) / 2);
+    const TimePoint latest = now + window.until;
     if (!request_) {
-        request_ = Request{at, now + within, reason, version, false, {}};
+        request_ = Request{at, latest, reason, version, false, {}};
     } else {
         request_->at = std::min(request_->at, at);
-        request_->latest = std::min(request_->latest, now + within);
+        request_->latest = std::min(request_->latest, latest);
         // Who asks in MLDv1 understands no more.
         if (version == MldVersion::v1) {
             request_->version = version;
@@ -65,6 +66,7 @@ void Announcer::repeat(std::optional<Duration> interval, std::string_view reason
 void Announcer::cancel() {
     request_.reset();
     interval_.reset();
+    retry_.reset();
     groups_.clear();
     next_group_ = 0;
     unanswered_ = 0;
@@ -76,11 +78,10 @@ std::optional<TimePoint> Announcer::next_deadline() const {
     if (running()) {
         return next_batch_;
     }
-    if (!request_ && !interval_) {
-        return std::nullopt;
-    }
-    const TimePoint asked = request_ ? request_->at : TimePoint::max();
-    return std::max(std::min(asked, interval_ ? repeat_at_ : TimePoint::max()), rest_until_);
+    const TimePoint first = std::min({request_ ? request_->at : TimePoint::max(),
+                                      interval_ ? repeat_at_ : TimePoint::max(),
+                                      retry_ ? retry_->at : TimePoint::max()});
+    return first == TimePoint::max() ? std::nullopt : std::optional(std::max(first, rest_until_));
 }
 
 bool Announcer::start_is_due(TimePoint now) {
@@ -89,8 +90,15 @@ bool Announcer::start_is_due(TimePoint now) {
     }
     if (interval_ && repeat_at_ <= now) {
         repeat_at_ = now + *interval_;
-        ask(repeat_reason_, now, Duration::zero());
-        request_->latest = now + kRest;
+        // What is asked for already comes soon, and may have a reason not to come at once.
+        if (request_) {
+            request_->all = true;
+        } else {
+            ask(repeat_reason_, now, {});
+        }
+    }
+    if (retry_ && retry_->at <= now) {
+        ask(kRetryReason, now, {}, std::exchange(retry_, std::nullopt)->version);
     }
     return request_ && request_->at <= now;
 }
@@ -106,6 +114,7 @@ Announcer::Started Announcer::start(std::vector<SolicitedNodeGroup> held, const 
     }
     groups_ = std::move(held);
     next_group_ = 0;
+    asked_version_ = wanted.version;
     version_ = wanted.version.value_or(sender.version);
     next_batch_ = now;
     run_failed_ = false;
@@ -113,28 +122,33 @@ Announcer::Started Announcer::start(std::vector<SolicitedNodeGroup> held, const 
 
     const std::size_t each = per_packet(version_, sender.mtu);
     const std::size_t packets = (groups_.size() + each - 1) / each;
-    const auto batches = std::max<Duration::rep>((wanted.latest - now) / kPause, 1);
-    batch_ = std::max(kBatch, packets / static_cast<std::size_t>(batches) + 1);
+    // What is overdue is no licence to flood.
+    const Duration left = std::max<Duration>(wanted.latest - now, kRest);
+    batch_ = std::max(kBatch, packets / static_cast<std::size_t>(left / kPause) + 1);
     return {groups_.size(), wanted.reason};
 }
 
 void Announcer::send(const Sender& sender, TimePoint now, Actions& actions) {
-    if (!running() || next_batch_ > now) {
-        return;
-    }
     const std::size_t each = per_packet(version_, sender.mtu);
-    for (std::size_t packet = 0; packet < batch_ && running(); ++packet) {
-        const auto begin = groups_.begin() + static_cast<std::ptrdiff_t>(next_group_);
-        next_group_ += std::min(each, groups_.size() - next_group_);
-        const auto end = groups_.begin() + static_cast<std::ptrdiff_t>(next_group_);
-        ++unanswered_;
-        actions.emplace_back(SendReport{sender.upstream, sender.source, version_, {begin, end}});
+    std::size_t packets = 0;
+    for (; running() && next_batch_ <= now && packets < kMostAtOnce; next_batch_ += kPause) {
+        for (std::size_t left = batch_; left > 0 && running(); --left, ++packets) {
+            const auto begin = groups_.begin() + static_cast<std::ptrdiff_t>(next_group_);
+            next_group_ += std::min(each, groups_.size() - next_group_);
+            const auto end = groups_.begin() + static_cast<std::ptrdiff_t>(next_group_);
+            actions.emplace_back(
+                SendReport{sender.upstream, sender.source, version_, {begin, end}});
+        }
     }
-    next_batch_ = now + kPause;
+    unanswered_ += packets;
+    next_batch_ = std::max(next_batch_, now + kPause);
 }
 
 bool Announcer::sent(bool success, TimePoint now) {
-    unanswered_ -= unanswered_ > 0 ? 1 : 0;
+    if (unanswered_ == 0) {
+        return false;  // of what was cancelled
+    }
+    --unanswered_;
     if (success) {
         ++packets_;
         if (running() || unanswered_ > 0 || run_failed_) {
@@ -145,9 +159,7 @@ bool Announcer::sent(bool success, TimePoint now) {
     }
     if (!std::exchange(run_failed_, true)) {
         next_group_ = groups_.size();
-        ask(kRetryReason, now, Duration::zero());
-        request_->at = now + retry_after_;
-        request_->latest = request_->at + kRest;
+        retry_ = Retry{now + retry_after_, asked_version_};
         retry_after_ = std::min(retry_after_ * 2, kLastRetry);
     }
     return !std::exchange(failing_, true);

@@ -17,14 +17,16 @@ namespace solicitd {
 /// sees a reason asks for one, and says within which time; those that come together become one.
 /// While an announcement runs, or cannot be sent, the next waits.
 ///
-///     ask() --due--> running --last packet--> resting (kRest) --> free for the next
+///     ask() --due--> running --last packet, and kRest since it began--> free for the next
 ///     running --refused--> asked for again, all of it, after 1 s, 2 s, 4 s, ... 60 s
 class Announcer {
 public:
-    /// So many packets go at once, and then there is a pause: 4,000 groups in MLDv2 take 70 ms, in
-    /// MLDv1, one packet each, 5 s.
+    /// So many packets for each pause, or more where the time asked for is short: 4,000 groups are
+    /// 7 batches in MLDv2; in MLDv1, one packet each, they take 5 s.
     static constexpr std::size_t kBatch = 8;
     static constexpr Duration kPause = std::chrono::milliseconds(10);
+    /// Who is called late sends more batches at once, up to this many packets.
+    static constexpr std::size_t kMostAtOnce = 64;
     /// Between the begins of two announcements, whatever asks for them: a flood of queries gets
     /// one answer a second.
     static constexpr Duration kRest = std::chrono::seconds(1);
@@ -43,13 +45,19 @@ public:
 
     explicit Announcer(std::uint64_t seed) : seed_(seed) {}
 
-    /// All groups, at a random moment of the first half of `within`, so that the last packet can
-    /// make it, too. `reason` is told, and has static storage. `version`: of who asks, when that
-    /// is to be answered rather than the sender's own.
-    void ask(std::string_view reason, TimePoint now, Duration within,
+    /// By when, counted from now. It begins at a random moment of the first half, so that the last
+    /// packet can make it, too.
+    struct Window {
+        Duration from{};
+        Duration until{};
+    };
+
+    /// All groups. `reason` is told, and has static storage. `version`: of who asks, when that is
+    /// to be answered rather than the sender's own.
+    void ask(std::string_view reason, TimePoint now, Window window,
              std::optional<MldVersion> version = std::nullopt);
     /// One group only.
-    void ask_for(SolicitedNodeGroup group, std::string_view reason, TimePoint now, Duration within,
+    void ask_for(SolicitedNodeGroup group, std::string_view reason, TimePoint now, Window window,
                  std::optional<MldVersion> version = std::nullopt);
     /// All groups every `interval`, beginning at once; nullopt: no more. Asking for what is so
     /// already changes nothing.
@@ -88,7 +96,7 @@ private:
         std::vector<SolicitedNodeGroup> groups;  ///< when not all
     };
 
-    Request& request(std::string_view reason, TimePoint now, Duration within,
+    Request& request(std::string_view reason, TimePoint now, Window window,
                      std::optional<MldVersion> version);
     [[nodiscard]] bool running() const { return next_group_ < groups_.size(); }
     [[nodiscard]] Duration random_up_to(Duration longest);
@@ -105,11 +113,16 @@ private:
     std::size_t next_group_ = 0;
     std::size_t batch_ = kBatch;  ///< packets
     MldVersion version_ = MldVersion::v2;
-    TimePoint latest_{};
+    std::optional<MldVersion> asked_version_;
     TimePoint next_batch_{};
 
     std::size_t unanswered_ = 0;  ///< packets of which we do not know yet what became of them
     bool run_failed_ = false;
+    struct Retry {
+        TimePoint at;
+        std::optional<MldVersion> version;
+    };
+    std::optional<Retry> retry_;
     bool failing_ = false;
     Duration retry_after_ = kFirstRetry;
     std::uint64_t packets_ = 0;

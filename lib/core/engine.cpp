@@ -46,10 +46,7 @@ void Engine::tick(TimePoint now, Actions& actions) {
 void Engine::wait_anew(Duration slept, TimePoint now) {
     for (Upstream& upstream : upstreams_) {
         upstream.plan.postpone_claims(slept);
-        if (upstream.link.carries_ipv6()) {
-            upstream.querier.pause();
-            upstream.querier.begin(now);
-        }
+        upstream.querier.postpone(slept);
         if (upstream.orphans_until) {
             upstream.orphans_until = now + kOrphanedPrefix;
         }
@@ -104,8 +101,11 @@ void Engine::on(const MembershipResult& event, Turn turn) {
     ++(event.error == 0 ? counters_.joins : counters_.join_failures);
     if (Upstream* upstream = find_upstream(event.upstream)) {
         upstream->plan.result(event.group, event.error, turn.now, turn.actions);
-        if (event.error == 0) {
-            expect_report(*upstream, turn.now);
+        // Of a group that somebody held already, nobody is told.
+        const auto& held = upstream->kernel_groups;
+        if (event.error == 0 && !std::binary_search(held.begin(), held.end(), event.group)) {
+            upstream->reports.expect(turn.now);
+            look_when_due(*upstream);
         }
     }
 }
@@ -118,6 +118,7 @@ void Engine::on(const GroupsHeld& event, Turn turn) {
     ++counters_.audits;
     if (Upstream* upstream = find_upstream(event.upstream)) {
         upstream->plan.audit(event.groups, turn.actions);
+        upstream->kernel_groups = event.groups;
         if (event.output) {
             look_at_output(*upstream, *event.output, turn);
         }

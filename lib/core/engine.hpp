@@ -35,6 +35,9 @@ public:
     /// Events that call for an audit come in bursts; one audit serves all of so long.
     static constexpr Duration kAuditDelay = std::chrono::milliseconds(200);
 
+    /// How long a report of the LAN is believed (RFC 9777 9.4, by default).
+    static constexpr Duration kListenerInterval = std::chrono::seconds(260);
+
     /// A tick that comes so much later than it was due tells that the machine was suspended.
     static constexpr Duration kOverslept = HostLife::kProbeAnswer;
 
@@ -111,6 +114,7 @@ private:
     Host* admit(DownstreamId downstream, const Ipv6Address& address, const MacAddress& mac,
                 Evidence evidence, Turn turn);
     void take(Host& host, HostLife::Step step, Turn turn);
+    void probe(const Downstream& downstream, const Ipv6Address& address, Turn turn);
     void requeue(Host& host, TimePoint now);
     void serve(Host& host, std::size_t upstream, Turn turn);
     void remove(Host& host, Turn turn);
@@ -150,13 +154,13 @@ private:
     void tick_upstream(Upstream& upstream, Turn turn);
     void told_of_querier(Upstream& upstream, QuerierWatch::Change change, Turn turn);
     void repeat_announcements(Upstream& upstream, TimePoint now);
-    void announce(Upstream& upstream, std::string_view reason, Duration within, TimePoint now,
-                  std::optional<MldVersion> version = std::nullopt);
+    void announce(Upstream& upstream, std::string_view reason, Announcer::Window window,
+                  TimePoint now, std::optional<MldVersion> version = std::nullopt);
     void follow_link(Upstream& upstream, const Interface& before, Turn turn);
     void forget_link(Upstream& upstream, Turn turn);
     void link_local_seen(DownstreamId downstream, const NeighborSeen& event, Turn turn);
     [[nodiscard]] static bool can_report(const Upstream& upstream);
-    void expect_report(Upstream& upstream, TimePoint now);
+    void look_when_due(const Upstream& upstream);
     void look_at_output(Upstream& upstream, const MldOutput& output, Turn turn);
     void report_on_lan(DownstreamId downstream, const GroupReported& event, Turn turn);
     void report_of_others(Upstream& upstream, const GroupReported& event, TimePoint now);

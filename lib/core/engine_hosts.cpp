@@ -162,10 +162,7 @@ void Engine::take(Host& host, HostLife::Step step, Turn turn) {
         case HostLife::Step::confirmed: tell(NoticeKind::host_confirmed); break;
         case HostLife::Step::silent: tell(NoticeKind::host_silent); break;
         case HostLife::Step::probe:
-            probes_.spend(turn.now);
-            ++counters_.probes;
-            turn.actions.emplace_back(
-                ProbeHost{downstreams_[host.key.downstream].link.index, host.key.address});
+            probe(downstreams_[host.key.downstream], host.key.address, turn);
             break;
         case HostLife::Step::gone:
             tell(NoticeKind::host_gone);
@@ -173,6 +170,12 @@ void Engine::take(Host& host, HostLife::Step step, Turn turn) {
             return;
     }
     requeue(host, turn.now);
+}
+
+void Engine::probe(const Downstream& downstream, const Ipv6Address& address, Turn turn) {
+    probes_.spend(turn.now);
+    ++counters_.probes;
+    turn.actions.emplace_back(ProbeHost{downstream.link.index, address});
 }
 
 /// Only an earlier time moves a host in the queue: it is looked at too soon rather than moved by
@@ -255,7 +258,7 @@ void Engine::add_own_address(DownstreamId downstream, const Ipv6Address& address
     if (!address.is_global_unicast()) {
         return;
     }
-    downstreams_[downstream].own_addresses.add(address, 128);
+    downstreams_[downstream].own_addresses.add(address, 128, false);
     Host* host = hosts_.find({address, downstream});
     if (host == nullptr) {
         host = admit(downstream, address, downstreams_[downstream].link.mac, Evidence::own_address,

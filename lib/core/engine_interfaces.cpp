@@ -28,7 +28,7 @@ void Engine::on(const LinkGone& event, Turn turn) {
 
 void Engine::on(const AddressSeen& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.index)) {
-        upstream->own_addresses.add(event.address, event.prefix_length);
+        upstream->own_addresses.add(event.address, event.prefix_length, event.tentative);
         change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
             prefixes.add_address(event.address, event.prefix_length);
         });
@@ -66,7 +66,10 @@ void Engine::on(const RouteGone& event, Turn turn) {
 }
 
 void Engine::on(const Reconfigured& event, Turn turn) {
-    const std::vector<Downstream> before = downstreams_;
+    std::vector<bool> captured;
+    for (const Downstream& downstream : downstreams_) {
+        captured.push_back(downstream.link.exists());
+    }
     for (Upstream& upstream : upstreams_) {
         const bool kept = std::any_of(
             event.config.upstreams.begin(), event.config.upstreams.end(),
@@ -89,7 +92,7 @@ void Engine::on(const Reconfigured& event, Turn turn) {
     full_told_ = false;
     for (std::size_t id = 0; id < downstreams_.size(); ++id) {
         Downstream& downstream = downstreams_[id];
-        const bool was_captured = id < before.size() && before[id].link.exists();
+        const bool was_captured = id < captured.size() && captured[id];
         const bool stop = was_captured && (downstream.upstreams == 0 || recapture);
         if (stop) {
             turn.actions.emplace_back(StopCapture{downstream.link.index});
@@ -213,17 +216,17 @@ void Engine::claim_inherited(Upstream& upstream, Turn turn) {
         own.push_back(SolicitedNodeGroup::of(entry.address));
         own.push_back(SolicitedNodeGroup::of(anycast));
     }
+    // Some were wanted for reports alone, which come again within a listener interval.
+    const Duration longest = std::max<Duration>(config_.linger, kListenerInterval);
     std::size_t claimed = 0;
     for (const GroupsInherited& inherited : inherited_) {
-        if (!upstream.link.exists() || inherited.upstream != upstream.link.index ||
-            config_.linger == Duration::zero()) {
+        if (!upstream.link.exists() || inherited.upstream != upstream.link.index) {
             continue;
         }
         for (const SolicitedNodeGroup group : inherited.groups) {
             if (std::find(own.begin(), own.end(), group) == own.end() &&
                 !upstream.plan.wants(group)) {
-                upstream.plan.claim(group, turn.now + config_.linger, Evidence::saved,
-                                    turn.actions);
+                upstream.plan.claim(group, turn.now + longest, Evidence::saved, turn.actions);
                 ++claimed;
             }
         }

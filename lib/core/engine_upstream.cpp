@@ -8,11 +8,18 @@
 namespace solicitd {
 namespace {
 
-/// How long a report is believed (RFC 9777 9.4, by default).
-constexpr Duration kListenerInterval = std::chrono::seconds(260);
-/// What brings an announcement often comes as several events; and snoopers want to have settled.
-constexpr Duration kAfterEvent = std::chrono::seconds(1);
-constexpr Duration kAfterOutage = std::chrono::seconds(4);
+/// What brings an announcement often comes as several events.
+constexpr Announcer::Window kAfterEvent{{}, std::chrono::seconds(1)};
+/// Until a switch forwards again, and the link-local address is past its DAD.
+constexpr Announcer::Window kAfterOutage{std::chrono::seconds(1), std::chrono::seconds(4)};
+
+/// What the kernel holds there and would report: for hosts, or for the router itself.
+bool is_held(const Upstream& upstream, SolicitedNodeGroup group) {
+    const auto& own = upstream.own_addresses.entries();
+    return upstream.plan.holds(group) || std::any_of(own.begin(), own.end(), [&](const auto& each) {
+               return SolicitedNodeGroup::of(each.address) == group;
+           });
+}
 
 std::vector<SolicitedNodeGroup> announced_groups(const Upstream& upstream) {
     std::vector<SolicitedNodeGroup> groups;
@@ -58,17 +65,21 @@ void Engine::on(const QueryHeard& event, Turn turn) {
     // The kernel answers none from ::, though snoopers without an address ask so.
     constexpr std::string_view kReason = "a query from ::";
     if (query.is_general()) {
-        announce(*upstream, kReason, query.max_response, turn.now, query.version);
+        announce(*upstream, kReason, {{}, query.max_response}, turn.now, query.version);
     } else if (const auto group = SolicitedNodeGroup::from_address(query.group);
-               group && config_.announce != AnnounceMode::never && upstream->plan.holds(*group)) {
-        upstream->announcer.ask_for(*group, kReason, turn.now, query.max_response, query.version);
+               group && config_.announce != AnnounceMode::never && is_held(*upstream, *group)) {
+        upstream->announcer.ask_for(*group, kReason, turn.now, {{}, query.max_response},
+                                    query.version);
     }
 }
 
 void Engine::on(const NeighborAsked& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.index)) {
         ++counters_.asked;
-        upstream->plan.asked(SolicitedNodeGroup::of(event.target), turn.now);
+        // The others came to our MAC address, which proves nothing about the group.
+        if (event.multicast) {
+            upstream->plan.asked(SolicitedNodeGroup::of(event.target), turn.now);
+        }
         ask_lan(*upstream, event.target, turn);
     }
 }
@@ -79,6 +90,9 @@ void Engine::on(const ReportSent& event, Turn turn) {
         return;
     }
     const bool success = event.error == 0;
+    if (!success) {
+        upstream->reports.refused_ours();
+    }
     if (success && upstream->reports.passed_ours()) {
         turn.actions.emplace_back(Notice(NoticeKind::reports_pass, upstream->link.name));
     }
@@ -115,7 +129,10 @@ void Engine::told_of_querier(Upstream& upstream, QuerierWatch::Change change, Tu
         return;
     }
     repeat_announcements(upstream, turn.now);
-    Notice notice(change == Change::lost ? NoticeKind::querier_lost : NoticeKind::querier_found,
+    const bool was_missed = std::exchange(upstream.querier_missed, change == Change::lost);
+    Notice notice(change == Change::lost ? NoticeKind::querier_lost
+                  : was_missed           ? NoticeKind::querier_back
+                                         : NoticeKind::querier_found,
                   upstream.link.name);
     if (change == Change::lost) {
         notice.interval = config_.announce == AnnounceMode::never ? std::chrono::seconds(0)
@@ -124,7 +141,12 @@ void Engine::told_of_querier(Upstream& upstream, QuerierWatch::Change change, Tu
         notice.host = upstream.querier.querier()->address;
         notice.version = upstream.querier.querier()->version;
     }
-    turn.actions.emplace_back(std::move(notice));
+    // Anybody there can make queriers change; what is lost is told in any case.
+    if (notice.kind != NoticeKind::querier_found ||
+        upstream.querier_notices.available_at() <= turn.now) {
+        upstream.querier_notices.spend(turn.now);
+        turn.actions.emplace_back(std::move(notice));
+    }
 
     switch (change) {
         case Change::back:
@@ -164,13 +186,20 @@ void Engine::follow_link(Upstream& upstream, const Interface& before, Turn turn)
 /// What was known of the interface is of no use for the next one of its name.
 void Engine::forget_link(Upstream& upstream, Turn turn) {
     turn.actions.emplace_back(StopCapture{upstream.link.index});
-    upstream.querier.pause();
+    upstream.querier = QuerierWatch();
     upstream.announcer.cancel();
+    upstream.answered_v1 = GroupSet(seed_);
+    upstream.inquiries = LanInquiries(seed_);
     upstream.reports = ReportPath();
+    upstream.kernel_groups.clear();
     upstream.own_addresses = OwnAddresses();
 }
 
 void Engine::repeat_announcements(Upstream& upstream, TimePoint now) {
+    if (config_.announce == AnnounceMode::never) {
+        upstream.announcer.cancel();
+        return;
+    }
     const bool unheard = upstream.querier.state() == QuerierWatch::State::absent;
     const bool wanted = config_.announce == AnnounceMode::always ||
                         (config_.announce == AnnounceMode::automatic && unheard);
@@ -179,10 +208,11 @@ void Engine::repeat_announcements(Upstream& upstream, TimePoint now) {
         unheard ? "no querier is heard" : "announce = \"always\"", now);
 }
 
-void Engine::announce(Upstream& upstream, std::string_view reason, Duration within, TimePoint now,
-                      std::optional<MldVersion> version) {
-    if (config_.announce != AnnounceMode::never) {
-        upstream.announcer.ask(reason, now, within, version);
+/// With nothing held there is nothing to remind of: the join that comes next is reported anyway.
+void Engine::announce(Upstream& upstream, std::string_view reason, Announcer::Window window,
+                      TimePoint now, std::optional<MldVersion> version) {
+    if (config_.announce != AnnounceMode::never && upstream.plan.held() > 0) {
+        upstream.announcer.ask(reason, now, window, version);
     }
 }
 
@@ -191,14 +221,19 @@ bool Engine::can_report(const Upstream& upstream) {
            upstream.own_addresses.link_local();
 }
 
-void Engine::expect_report(Upstream& upstream, TimePoint now) {
-    if (const auto when = upstream.reports.expect(now)) {
+void Engine::look_when_due(const Upstream& upstream) {
+    if (const auto when = upstream.reports.next_look()) {
         audit_at(*when);
     }
 }
 
 void Engine::look_at_output(Upstream& upstream, const MldOutput& output, Turn turn) {
+    if (!upstream.link.carries_ipv6()) {
+        upstream.reports = ReportPath();  // without a carrier all is discarded
+        return;
+    }
     const ReportPath::Change change = upstream.reports.look(output, turn.now);
+    look_when_due(upstream);
     if (change == ReportPath::Change::none) {
         return;
     }
@@ -217,7 +252,6 @@ void Engine::report_on_lan(DownstreamId downstream, const GroupReported& event, 
     ++counters_.reports_seen;
     const Downstream& from = downstreams_[downstream];
     if (!event.mac.is_none() && event.mac == from.link.mac) {
-        ++counters_.own_mac;
         return;
     }
     if (!config_.mld_evidence || from.link_local_groups.contains(event.group)) {
@@ -258,13 +292,17 @@ void Engine::ask_lan(Upstream& upstream, const Ipv6Address& target, Turn turn) {
             return;
         }
     }
-    if (!upstream.inquiries.admit(target, turn.now)) {
+    const auto can_ask = [&](const Downstream& downstream) {
+        return (downstream.upstreams & bit) != 0 && downstream.link.carries_ipv6();
+    };
+    if (std::none_of(downstreams_.begin(), downstreams_.end(), can_ask) ||
+        probes_.available_at() > turn.now || !upstream.inquiries.admit(target, turn.now)) {
         return;
     }
     ++counters_.lan_asked;
     for (const Downstream& downstream : downstreams_) {
-        if ((downstream.upstreams & bit) != 0 && downstream.link.carries_ipv6()) {
-            turn.actions.emplace_back(ProbeHost{downstream.link.index, target});
+        if (can_ask(downstream)) {
+            probe(downstream, target, turn);
         }
     }
     Notice told(NoticeKind::lan_asked, upstream.link.name);
@@ -314,7 +352,9 @@ std::vector<Problem> Engine::problems(const Upstream& upstream) {
     add(Problem::no_prefix, upstream.prefixes.prefixes().empty());
     add(Problem::joins_failing, upstream.plan.failed() > 0);
     add(Problem::no_querier, upstream.querier.state() == QuerierWatch::State::absent);
-    add(Problem::reports_refused, upstream.announcer.failing());
+    const bool reporting = upstream.plan.held() > 0 && link.carries_ipv6();
+    add(Problem::no_link_local, reporting && !upstream.own_addresses.link_local());
+    add(Problem::reports_refused, reporting && upstream.announcer.failing());
     add(Problem::reports_discarded, upstream.reports.blocked());
     return found;
 }

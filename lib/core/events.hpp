@@ -40,6 +40,7 @@ struct AddressSeen {
     Ifindex index = 0;
     Ipv6Address address;
     std::uint8_t prefix_length = 128;
+    bool tentative = false;  ///< DAD is not done with it: nothing can be sent from it yet
 };
 /// RTM_DELADDR, or an address on which DAD failed.
 struct AddressGone {
@@ -116,6 +117,7 @@ struct QueryHeard {
 struct NeighborAsked {
     Ifindex index = 0;
     Ipv6Address target;
+    bool multicast = true;  ///< to the target's group; else to our MAC address (RFC 4861 7.3.3)
 };
 
 /// A host of an earlier run, to be joined at once and then asked.

@@ -15,11 +15,20 @@ std::string_view to_string(MembershipPlan::State state) {
     return "unknown";
 }
 
+/// Makes a change to whom the group is wanted for.
+template <typename Change>
+void MembershipPlan::recount(Membership& membership, Change change) {
+    only_reported_ -= membership.only_reported() ? 1 : 0;
+    change();
+    only_reported_ += membership.only_reported() ? 1 : 0;
+}
+
 void MembershipPlan::add_host(const Cause& cause, Actions& actions) {
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(cause.host);
     const auto [it, is_new] = groups_.try_emplace(group.low24);
     Membership& membership = it->second;
-    if (++membership.hosts == 1) {
+    recount(membership, [&] { ++membership.hosts; });
+    if (membership.hosts == 1) {
         membership.cause = cause;
     }
     if (!is_new) {
@@ -35,7 +44,11 @@ void MembershipPlan::add_host(const Cause& cause, Actions& actions) {
 void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(host);
     const auto it = groups_.find(group.low24);
-    if (it == groups_.end() || --it->second.hosts > 0 || it->second.claimed()) {
+    if (it == groups_.end()) {
+        return;
+    }
+    recount(it->second, [&] { --it->second.hosts; });
+    if (it->second.hosts > 0 || it->second.claimed()) {
         return;
     }
     const bool was_held = it->second.state == State::held;
@@ -50,15 +63,18 @@ void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
 
 bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
                            Actions& actions) {
-    if (evidence == Evidence::mld_report && claims_ >= kMostReported && !claimed(group)) {
+    if (evidence == Evidence::mld_report && only_reported_ >= kMostReported && !wants(group)) {
         return false;
     }
     const auto [it, is_new] = groups_.try_emplace(group.low24);
     Membership& membership = it->second;
-    claims_ += membership.claimed() ? 0 : 1;
-    membership.claimed_until = std::max(membership.claimed_until, until);
-    membership.claim = evidence;
-    first_claim_end_ = std::min(first_claim_end_.value_or(until), until);
+    if (until > membership.claimed_until) {
+        recount(membership, [&] {
+            membership.claimed_until = until;
+            membership.claim = evidence;
+        });
+        first_claim_end_ = std::min(first_claim_end_.value_or(until), until);
+    }
     if (is_new) {
         membership.cause = {Ipv6Address{}, evidence};
         ++tally(State::waiting);
@@ -67,11 +83,6 @@ bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence e
         }
     }
     return true;
-}
-
-bool MembershipPlan::claimed(SolicitedNodeGroup group) const {
-    const auto it = groups_.find(group.low24);
-    return it != groups_.end() && it->second.claimed();
 }
 
 void MembershipPlan::release_report(SolicitedNodeGroup group, Actions& actions) {
@@ -120,7 +131,7 @@ void MembershipPlan::detach(Actions& actions) {
 void MembershipPlan::begin_replan() {
     replanning_ = true;
     for (auto& [low24, membership] : groups_) {
-        membership.hosts = 0;
+        recount(membership, [&group = membership] { group.hosts = 0; });
     }
 }
 
@@ -237,8 +248,7 @@ void MembershipPlan::tick(TimePoint now, Actions& actions) {
 }
 
 void MembershipPlan::end_claim(Membership& membership) {
-    membership.claimed_until = TimePoint::min();
-    --claims_;
+    recount(membership, [&] { membership.claimed_until = TimePoint::min(); });
 }
 
 void MembershipPlan::end_claims(TimePoint now, Actions& actions) {

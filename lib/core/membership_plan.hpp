@@ -49,6 +49,9 @@ public:
         TimePoint last_asked{};
 
         [[nodiscard]] bool claimed() const { return claimed_until != TimePoint::min(); }
+        [[nodiscard]] bool only_reported() const {
+            return hosts == 0 && claimed() && claim == Evidence::mld_report;
+        }
     };
 
     static constexpr Duration kFirstRetry = std::chrono::seconds(1);
@@ -62,8 +65,7 @@ public:
     void add_host(const Cause& cause, Actions& actions);
     void remove_host(const Ipv6Address& host, Actions& actions);
 
-    /// Claims by MLD reports are refused when there are that many: anybody on the LAN can make
-    /// them.
+    /// Groups that are wanted for MLD reports alone: anybody on the LAN can make more.
     static constexpr std::size_t kMostReported = 1024;
 
     /// Wants the group until then, whoever else does; an earlier claim is prolonged. `evidence`:
@@ -129,7 +131,8 @@ private:
     void settle_failure(Actions& actions);
     void retry(Actions& actions);
     void end_claims(TimePoint now, Actions& actions);
-    [[nodiscard]] bool claimed(SolicitedNodeGroup group) const;
+    template <typename Change>
+    void recount(Membership& membership, Change change);
     void end_claim(Membership& membership);
     static void tell(const Membership& membership, SolicitedNodeGroup group, Notice& notice);
     [[nodiscard]] Notice notice(NoticeKind kind) const;
@@ -146,7 +149,7 @@ private:
     bool failure_told_ = false;
     std::optional<TimePoint> retry_at_;
     Duration retry_after_ = kFirstRetry;
-    std::size_t claims_ = 0;
+    std::size_t only_reported_ = 0;  ///< groups
     std::optional<TimePoint> first_claim_end_;
 };
 

@@ -35,11 +35,12 @@ enum class NoticeKind : std::uint8_t {
     host_confirmed,          ///< interface, host, evidence
     host_silent,             ///< interface, host: does not answer, lingers
     host_gone,               ///< interface, host
-    querier_found,  ///< interface, host = its address, version: the first, another, or it is back
-    querier_lost,   ///< interface, interval = of our announcements, 0 when we send none
-    announced,      ///< interface, count = groups, reason
-    report_failed,  ///< interface, error; said once until it works again
-    report_recovered,   ///< interface
+    querier_found,           ///< interface, host = its address, version: the first, or another
+    querier_back,            ///< interface, host = its address, version: after querier_lost
+    querier_lost,            ///< interface, interval = of our announcements, 0 when we send none
+    announced,               ///< interface, count = groups, reason
+    report_failed,           ///< interface, error; said once until it works again
+    report_recovered,        ///< interface
     reports_discarded,  ///< interface, count = packets: the kernel dropped our reports (a firewall)
     reports_pass,       ///< interface: after reports_discarded
     lan_asked,          ///< interface = upstream, host: asked for there and known to nobody

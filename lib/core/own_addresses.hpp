@@ -15,12 +15,13 @@ public:
     struct Entry {
         Ipv6Address address;
         std::uint8_t prefix_length = 128;
+        bool tentative = false;
         bool seen = true;  ///< in the dump that is running
     };
 
-    void add(const Ipv6Address& address, std::uint8_t prefix_length) {
+    void add(const Ipv6Address& address, std::uint8_t prefix_length, bool tentative) {
         remove(address);
-        entries_.push_back({address, prefix_length});
+        entries_.push_back({address, prefix_length, tentative});
     }
     void remove(const Ipv6Address& address) {
         std::erase_if(entries_, [&](const Entry& entry) { return entry.address == address; });
@@ -45,9 +46,10 @@ public:
         return std::any_of(entries_.begin(), entries_.end(),
                            [&](const Entry& entry) { return entry.address == address; });
     }
+    /// To send from.
     [[nodiscard]] std::optional<Ipv6Address> link_local() const {
         const auto found = std::find_if(entries_.begin(), entries_.end(), [](const Entry& entry) {
-            return entry.address.is_link_local();
+            return entry.address.is_link_local() && !entry.tentative;
         });
         return found == entries_.end() ? std::nullopt : std::optional(found->address);
     }

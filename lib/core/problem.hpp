@@ -13,6 +13,7 @@ enum class Problem : std::uint8_t {
     no_prefix,          ///< none is on-link: no host can be served
     joins_failing,      ///< the kernel refuses memberships
     no_querier,         ///< none was heard for as long as one may be silent
+    no_link_local,      ///< no address to send reports of our own from
     reports_refused,    ///< our own reports cannot be sent
     reports_discarded,  ///< the kernel drops its own reports: a firewall
 };
@@ -26,6 +27,7 @@ enum class Problem : std::uint8_t {
         case Problem::no_prefix: return "no-prefix";
         case Problem::joins_failing: return "joins-failing";
         case Problem::no_querier: return "no-querier";
+        case Problem::no_link_local: return "no-link-local";
         case Problem::reports_refused: return "reports-refused";
         case Problem::reports_discarded: return "reports-discarded";
     }

@@ -19,6 +19,13 @@ void QuerierWatch::pause() {
     listening_ = false;
 }
 
+void QuerierWatch::postpone(Duration slept) {
+    since_ += slept;
+    if (v1_until_ != TimePoint::min()) {
+        v1_until_ += slept;
+    }
+}
+
 QuerierWatch::Change QuerierWatch::heard(const MldQuery& query, TimePoint now) {
     if (!listening_ || query.source.is_unspecified()) {
         return Change::none;

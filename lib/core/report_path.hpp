@@ -21,14 +21,11 @@ public:
 
     enum class Change : std::uint8_t { none, blocked, passing };
 
-    /// A report is due now. When that has to be looked at; nullopt: no sooner than anyhow.
-    std::optional<TimePoint> expect(TimePoint now) {
-        if (due_) {
-            return std::nullopt;
-        }
-        due_ = now;
-        // What passed the last time can wait for the next look.
-        return passed_ ? std::nullopt : std::optional(now + kReportsDone);
+    /// A report is due now.
+    void expect(TimePoint now) { due_ = due_.value_or(now); }
+    /// When to look at the counters, if a report is due.
+    [[nodiscard]] std::optional<TimePoint> next_look() const {
+        return due_ ? std::optional(*due_ + kReportsDone) : std::nullopt;
     }
 
     /// The counters now.
@@ -37,7 +34,6 @@ public:
         if (output.reports != before.reports) {
             last_ = output;
             due_.reset();
-            passed_ = true;
             return std::exchange(blocked_, false) ? Change::passing : Change::none;
         }
         if (due_ && now < *due_ + kReportsDone) {
@@ -48,9 +44,15 @@ public:
         if (!std::exchange(due_, std::nullopt) || output.discards <= before.discards) {
             return Change::none;
         }
-        passed_ = false;
         discarded_ = output.discards - before.discards;
         return std::exchange(blocked_, true) ? Change::none : Change::blocked;
+    }
+
+    /// A report of our own did not: that discard says nothing of the kernel's.
+    void refused_ours() {
+        if (last_) {
+            ++last_->discards;
+        }
     }
 
     /// A report of our own got out on the same way (the counters do not tell of it). True when that
@@ -71,7 +73,6 @@ private:
     std::optional<TimePoint> due_;  ///< since when
     std::optional<MldOutput> last_;
     std::uint64_t discarded_ = 0;
-    bool passed_ = false;
     bool blocked_ = false;
 };
 

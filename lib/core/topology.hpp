@@ -16,6 +16,7 @@
 #include "core/on_link_prefixes.hpp"
 #include "core/own_addresses.hpp"
 #include "core/querier_watch.hpp"
+#include "core/rate_limit.hpp"
 #include "core/report_path.hpp"
 #include "core/time.hpp"
 
@@ -62,8 +63,11 @@ struct Upstream {
     /// The kernel joins their groups by itself.
     OwnAddresses own_addresses;
     QuerierWatch querier;
+    bool querier_missed = false;  ///< its loss was told
+    RateLimit querier_notices{4, std::chrono::minutes(1)};
     Announcer announcer;
     ReportPath reports;
+    std::vector<SolicitedNodeGroup> kernel_groups;  ///< held at the last audit, sorted
     GroupSet answered_v1;  ///< since the last MLDv1 query, where another host's report was first
     LanInquiries inquiries;
     bool no_prefix_told = false;

@@ -187,14 +187,16 @@ std::optional<Event> decode_address(const nlmsghdr& message) {
         return std::nullopt;
     }
     const Ipv6Address address = ipv6_of(own);
-    if (message.nlmsg_type == RTM_DELADDR ||
-        (u32_or(attributes[IFA_FLAGS], header->ifa_flags) & IFA_F_DADFAILED) != 0) {
+    const std::uint32_t flags = u32_or(attributes[IFA_FLAGS], header->ifa_flags);
+    if (message.nlmsg_type == RTM_DELADDR || (flags & IFA_F_DADFAILED) != 0) {
         return AddressGone{header->ifa_index, address};
     }
+    // An optimistic one may be used meanwhile (kernel: ipv6_chk_addr_and_flags).
+    const bool tentative = (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) == IFA_F_TENTATIVE;
     // With IFA_LOCAL, IFA_ADDRESS is the peer's and the length belongs to it: our own address
     // lies in no prefix then, and the peer's prefix comes as a route.
     return AddressSeen{header->ifa_index, address,
-                       local != nullptr ? std::uint8_t{128} : header->ifa_prefixlen};
+                       local != nullptr ? std::uint8_t{128} : header->ifa_prefixlen, tentative};
 }
 
 /// Interface of the first nexthop without a gateway; 0 when there is none.

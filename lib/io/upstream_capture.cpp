@@ -16,7 +16,7 @@ struct Facts {
     void operator()(const NdMessage& message) const {
         // DAD asks whether anybody is there, and reaches for nobody.
         if (!message.source.is_unspecified()) {
-            sink(NeighborAsked{index, message.target});
+            sink(NeighborAsked{index, message.target, message.destination.is_multicast()});
         }
     }
     void operator()(const MldReport& report) const { tell_groups(report, index, sender, sink); }

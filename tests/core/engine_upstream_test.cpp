@@ -54,8 +54,8 @@ protected:
                 MldVersion version = MldVersion::v2) {
         world.handle(GroupReported{kernel.index(interface), group, version, kHostMac});
     }
-    void ask(const Ipv6Address& target) {
-        world.handle(NeighborAsked{kernel.index("eth9"), target});
+    void ask(const Ipv6Address& target, bool multicast = true) {
+        world.handle(NeighborAsked{kernel.index("eth9"), target, multicast});
     }
     [[nodiscard]] std::vector<SendReport> reports() const { return world.all<SendReport>(); }
     /// Groups of all reports of ours since the log was cleared.
@@ -136,7 +136,7 @@ TEST_F(UpstreamTest, AQuerierThatIsBackEndsIt) {
     world.log.clear();
     query(general_query());
     world.run_for(seconds(2));
-    EXPECT_EQ(world.count(NoticeKind::querier_found), 1U);
+    EXPECT_EQ(world.count(NoticeKind::querier_back), 1U);
     EXPECT_THAT(reports(), SizeIs(1)) << "to a new querier";
     EXPECT_THAT(upstream().problems, IsEmpty());
     stay_queried(minutes(20));
@@ -228,6 +228,27 @@ TEST_F(UpstreamTest, AnUpstreamThatIsBackIsAnnouncedOn) {
     EXPECT_EQ(world.count(NoticeKind::querier_lost), 0U);
 }
 
+TEST_F(AlwaysAnnouncing, AnOverdueRepeatDoesNotSpoilTheAnnouncementAfterAnOutage) {
+    kernel.set_carrier("eth9", false);
+    world.pump();
+    world.run_for(minutes(5));
+    world.log.clear();
+    kernel.set_carrier("eth9", true);
+    world.pump();
+    world.run_for(milliseconds(900));  // the switch may not forward yet
+    EXPECT_THAT(reports(), IsEmpty());
+    world.run_for(seconds(3));
+    EXPECT_THAT(reports(), SizeIs(1));
+}
+
+TEST_F(UpstreamTest, QueriersThatChangeAllTheTimeAreNotToldAllTheTime) {
+    for (int i = 0; i < 1000; ++i) {
+        query(general_query(kQuerier, i % 2 == 0 ? MldVersion::v1 : MldVersion::v2));
+        world.run_for(milliseconds(50));
+    }
+    EXPECT_LE(world.count(NoticeKind::querier_found), 5U);
+}
+
 TEST_F(UpstreamTest, WhileTheUpstreamIsDownSilenceSaysNothing) {
     query(general_query());
     kernel.set_carrier("eth9", false);
@@ -248,6 +269,23 @@ TEST_F(UpstreamTest, ASleepOfTheMachineIsNoSilenceOfTheQuerier) {
     world.run_for(seconds(200));
     EXPECT_EQ(world.count(NoticeKind::querier_lost), 0U);
     EXPECT_THAT(reports(), IsEmpty());
+}
+
+TEST_F(UpstreamTest, ASleepOfTheMachineEndsNoVersion1) {
+    query(general_query(kQuerier, MldVersion::v1));
+    world.suspend(minutes(60));
+    world.run_for(seconds(2));
+    EXPECT_EQ(upstream().report_version, 1);
+}
+
+TEST_F(UpstreamTest, AGroupOfTheRoutersOwnIsAnsweredForToo) {
+    query(general_query());
+    MldQuery specific = general_query(Ipv6Address{});
+    specific.group = SolicitedNodeGroup::of(kRouter).address();
+    query(specific);
+    world.run_for(seconds(10));
+    ASSERT_THAT(reports(), SizeIs(1));
+    EXPECT_THAT(reported(), ElementsAre(SolicitedNodeGroup::of(kRouter).low24));
 }
 
 TEST_F(UpstreamTest, AQueryFromNobodyIsAnsweredInTimeAndNoMoreThanOnceASecond) {
@@ -364,6 +402,54 @@ TEST_F(UpstreamTest, AReportThatCannotBeSentIsSentLaterAndToldOnce) {
     EXPECT_THAT(reports(), IsEmpty());
 }
 
+TEST_F(UpstreamTest, NeverEndsEvenWhatKeepsFailing) {
+    query(general_query());
+    kernel.drop_reports(true);
+    kernel.set_mac("eth9", kHostMac);
+    world.pump();
+    world.run_for(seconds(10));
+    ASSERT_THAT(upstream().problems, Contains("reports-refused"));
+    Config never = default_config();
+    never.announce = AnnounceMode::never;
+    world.reload(never);
+    world.run_for(seconds(1));
+    world.log.clear();
+    world.run_for(minutes(10));
+    EXPECT_THAT(reports(), IsEmpty());
+    EXPECT_THAT(upstream().problems, Not(Contains("reports-refused")));
+}
+
+TEST_F(UpstreamTest, FromATentativeAddressNothingIsSent) {
+    query(general_query());
+    kernel.remove_address("eth9", kLinkLocal);
+    world.pump();
+    world.handle(AddressSeen{kernel.index("eth9"), kLinkLocal, 64, true});
+    kernel.set_mac("eth9", kHostMac);
+    world.pump();
+    world.run_for(seconds(5));
+    EXPECT_THAT(reports(), IsEmpty());
+    EXPECT_THAT(upstream().problems, ElementsAre("no-link-local"));
+    kernel.add_address("eth9", kLinkLocal, 64);  // DAD is done
+    world.pump();
+    world.run_for(seconds(1));
+    EXPECT_THAT(reports(), SizeIs(1));
+}
+
+TEST_F(UpstreamTest, WithNothingHeldThereIsNothingToRemindOf) {
+    query(general_query());
+    kernel.host_dies(kHost);
+    world.run_for(minutes(40));
+    ASSERT_FALSE(held(kHost));
+    kernel.set_mac("eth9", kHostMac);
+    world.pump();
+    world.run_for(minutes(1));
+    query(general_query());
+    world.log.clear();
+    appear(kOther);
+    world.run_for(seconds(30));
+    EXPECT_THAT(reports(), IsEmpty());
+}
+
 TEST_F(UpstreamTest, WithoutALinkLocalAddressItWaitsForOne) {
     query(general_query());
     kernel.remove_address("eth9", kLinkLocal);
@@ -405,14 +491,18 @@ TEST_F(UpstreamTest, AnotherInterfaceOfTheNameIsListenedToAnew) {
     kernel.add_address("eth9", kRouter, 64);
     kernel.add_address("eth9", kLinkLocal, 64);
     world.pump();
+    EXPECT_EQ(upstream().querier.state, "unknown");
     world.run_for(seconds(5));
     ASSERT_THAT(world.all<StartCapture>(), SizeIs(1));
     EXPECT_EQ(world.all<StartCapture>()[0].side, Side::upstream);
     EXPECT_EQ(world.all<StartCapture>()[0].index, kernel.index("eth9"));
-    EXPECT_THAT(reports(), Not(IsEmpty()));
-    for (const SendReport& each : reports()) {
-        EXPECT_EQ(each.upstream, kernel.index("eth9"));
-    }
+    // The joins are new, and the kernel reports them.
+    EXPECT_THAT(reports(), IsEmpty());
+    kernel.set_mac("eth9", kHostMac);
+    world.pump();
+    world.run_for(seconds(1));
+    ASSERT_THAT(reports(), SizeIs(1));
+    EXPECT_EQ(reports()[0].upstream, kernel.index("eth9"));
 }
 
 // A firewall
@@ -446,6 +536,42 @@ TEST_F(UpstreamTest, AReportOfOursThatGetsOutEndsTheAlarmToo) {
     world.run_for(minutes(3));  // until it is tried again; the kernel has nothing to report
     EXPECT_EQ(world.count(NoticeKind::reports_pass), 1U);
     EXPECT_THAT(upstream().problems, Not(Contains("reports-discarded")));
+}
+
+TEST_F(UpstreamTest, WhatIsDroppedWithoutACarrierIsNoFirewall) {
+    query(general_query());
+    kernel.set_carrier("eth9", false);
+    world.pump();
+    kernel.drop_reports(true);  // as the kernel does then
+    appear(kOther);
+    world.run_for(minutes(3));
+    kernel.drop_reports(false);
+    kernel.set_carrier("eth9", true);
+    world.pump();
+    world.run_for(minutes(3));
+    EXPECT_EQ(world.count(NoticeKind::reports_discarded), 0U);
+}
+
+TEST_F(UpstreamTest, AFirewallIsFoundThoughTheAuditIsOffAndReportsPassedBefore) {
+    Config config = default_config();
+    config.audit_interval = seconds(0);
+    world.reload(config);
+    world.run_for(seconds(10));
+    kernel.drop_reports(true);
+    appear(kOther);
+    world.run_for(seconds(4));
+    EXPECT_EQ(world.count(NoticeKind::reports_discarded), 1U);
+}
+
+TEST_F(UpstreamTest, AGroupThatIsHeldAlreadyIsNotReportedAndProvesNoFirewall) {
+    query(general_query());
+    world.run_for(minutes(1));
+    world.restart(world.engine->saved_hosts(world.now));  // through the sockets that were kept
+    kernel.drop_reports(true);
+    kernel.set_mac("eth9", kHostMac);  // something is dropped: a report of ours
+    world.pump();
+    world.run_for(seconds(20));
+    EXPECT_EQ(world.count(NoticeKind::reports_discarded), 0U);
 }
 
 // The LAN's reports
@@ -507,6 +633,19 @@ TEST_F(UpstreamTest, OurOwnReportsOnTheLanAreNoEvidence) {
     EXPECT_FALSE(held(kOther));
 }
 
+TEST_F(UpstreamTest, ReportsOfKnownHostsTakeNoRoomFromSilentOnes) {
+    for (std::uint16_t i = 0; i < 1500; ++i) {
+        Ipv6Address host = kHost;
+        host.bytes[13] = 0x99;
+        host.bytes[14] = static_cast<std::uint8_t>(i >> 8U);
+        host.bytes[15] = static_cast<std::uint8_t>(i);
+        hear(host);
+        report("br0", SolicitedNodeGroup::of(host));
+    }
+    report("br0", SolicitedNodeGroup::of(kOther));
+    EXPECT_TRUE(held(kOther));
+}
+
 TEST_F(UpstreamTest, StrangersCannotReportMoreThanAThousandGroups) {
     for (std::uint32_t i = 0; i < 5000; ++i) {
         report("br0", SolicitedNodeGroup{0x100000 + i});
@@ -537,6 +676,7 @@ TEST_F(UpstreamTest, QuestionsAreCountedByGroup) {
     world.run_for(seconds(7));
     ask(kHost);
     world.run_for(seconds(3));
+    ask(kHost, false);  // to our MAC address: the snooper let it pass anyhow
     const auto groups = upstream().groups;
     ASSERT_THAT(groups, SizeIs(1));
     EXPECT_EQ(groups[0].asked, 2U);
@@ -577,6 +717,18 @@ TEST_F(UpstreamTest, AFloodOfQuestionsAsksTheLanTenTimesASecond) {
     }
     EXPECT_GE(world.all<ProbeHost>().size(), 10U);
     EXPECT_LE(world.all<ProbeHost>().size(), 30U);
+}
+
+TEST_F(UpstreamTest, WhileTheLanIsDownNobodyIsAskedAndNothingRemembered) {
+    kernel.set_carrier("br0", false);
+    world.pump();
+    ask(kOther);
+    EXPECT_THAT(world.all<ProbeHost>(), IsEmpty());
+    kernel.set_carrier("br0", true);
+    world.pump();
+    world.log.clear();
+    ask(kOther);
+    EXPECT_THAT(world.all<ProbeHost>(), Contains(testing::Field(&ProbeHost::address, kOther)));
 }
 
 TEST_F(UpstreamTest, OnlyWhatCanBeServedIsAskedFor) {

@@ -407,8 +407,8 @@ private:
         ++happened_["restarts"];
         world_.restart(saved);
         world_.run_for(milliseconds(100));
-        if (refusing_joins_ || world_.config.linger == Duration::zero()) {
-            return;  // nothing can take over, or nothing is claimed
+        if (refusing_joins_) {
+            return;  // nothing can take over
         }
         for (const FakeKernel::Membership& each : before) {
             require(kernel().joined(each), "a restart lost " + each.group.address().to_string());

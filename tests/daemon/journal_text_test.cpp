@@ -103,6 +103,11 @@ TEST(JournalText, TheQuerierByAddressAndVersion) {
     EXPECT_EQ(field(record, "HOST"), "fe80::a");
     EXPECT_EQ(field(record, "VERSION"), "1");
 
+    Notice back = notice(NoticeKind::querier_back);
+    back.host = found.host;
+    back.version = MldVersion::v2;
+    EXPECT_EQ(text_of(back), "an MLD querier is heard on eth9 again: fe80::a (version 2)");
+
     Notice lost = notice(NoticeKind::querier_lost);
     lost.interval = 60s;
     EXPECT_EQ(text_of(lost),
