@@ -15,11 +15,9 @@
 
 #include "dump_state.hpp"
 #include "io/atomic_file.hpp"
-#include "io/downstream_capture.hpp"
 #include "io/kernel_groups.hpp"
 #include "io/mld_output.hpp"
 #include "io/state_json.hpp"
-#include "io/upstream_capture.hpp"
 #include "journal_text.hpp"
 
 namespace solicitd {
@@ -191,9 +189,9 @@ void Daemon::perform(const ForgetMemberships& action) {
 void Daemon::perform(const StartCapture& action) {
     captures_.erase(action.index);  // first: it may have something to put back
     try {
-        const bool downstream = action.side == Side::downstream;
-        auto capture = (downstream ? io::capture_downstream : io::capture_upstream)(
-            loop_, action, downstream ? downstream_counters_ : upstream_counters_,
+        const bool upstream = std::holds_alternative<OnUpstream>(action.side);
+        auto capture = io::open_capture(
+            loop_, action, upstream ? upstream_counters_ : downstream_counters_,
             [this](const Event& event) { dispatch(event); },
             // Its link event may be lost, with another interface of that index in its place.
             [this, action] { capture_again(action, Duration::zero()); });

@@ -407,7 +407,7 @@ TEST_F(UpstreamTest, AnotherInterfaceOfTheNameIsListenedToAnew) {
     world.pump();
     world.run_for(seconds(5));
     ASSERT_THAT(world.all<StartCapture>(), SizeIs(1));
-    EXPECT_EQ(world.all<StartCapture>()[0].side, Side::upstream);
+    EXPECT_TRUE(std::holds_alternative<OnUpstream>(world.all<StartCapture>()[0].side));
     EXPECT_EQ(world.all<StartCapture>()[0].index, kernel.index("eth9"));
     EXPECT_THAT(reports(), Not(IsEmpty()));
     for (const SendReport& each : reports()) {
@@ -527,7 +527,7 @@ TEST_F(UpstreamTest, ReportsCanBeSwitchedOff) {
     report("br0", SolicitedNodeGroup::of(kOther));
     EXPECT_FALSE(held(kOther));
     ASSERT_THAT(world.all<StartCapture>(), SizeIs(1));
-    EXPECT_FALSE(world.all<StartCapture>()[0].mld);
+    EXPECT_FALSE(std::get<OnDownstream>(world.all<StartCapture>()[0].side).mld);
 }
 
 // The closed loop
