@@ -73,6 +73,7 @@ Daemon::Daemon(const Options& options, const Settings& settings, io::Journal& jo
       status_timer_(loop_.make_timer(kStatusDelay, [this] { update_status(); })),
       capture_timer_(loop_.make_timer(kEngineAccuracy,
                                       [this] {
+                                          captures_due_ = TimePoint::max();
                                           for (const StartCapture& action :
                                                std::exchange(refused_captures_, {})) {
                                               perform(action);
@@ -214,7 +215,8 @@ void Daemon::perform(const StartCapture& action) {
 
 void Daemon::capture_again(const StartCapture& action, Duration after) {
     refused_captures_.push_back(action);
-    capture_timer_.set(io::EventLoop::now() + after);
+    captures_due_ = std::min(captures_due_, io::EventLoop::now() + after);
+    capture_timer_.set(captures_due_);
     status_timer_.set(io::EventLoop::now() + kStatusDelay);
 }
 
@@ -319,13 +321,14 @@ StateSnapshot Daemon::snapshot() const {
     state.written_at = std::time(nullptr);
     state.uptime = std::chrono::duration_cast<std::chrono::seconds>(now - started_);
 
-    for (const StartCapture& refused : refused_captures_) {
-        for (StateSnapshot::Upstream& upstream : state.upstreams) {
-            const auto& behind = upstream.downstreams;
-            if (upstream.interface.name == refused.name ||
-                std::find(behind.begin(), behind.end(), refused.name) != behind.end()) {
-                upstream.problems.emplace_back("cannot-watch");
-            }
+    for (StateSnapshot::Upstream& upstream : state.upstreams) {
+        const auto& behind = upstream.downstreams;
+        const auto concerns_it = [&](const StartCapture& refused) {
+            return upstream.interface.name == refused.name ||
+                   std::find(behind.begin(), behind.end(), refused.name) != behind.end();
+        };
+        if (std::any_of(refused_captures_.begin(), refused_captures_.end(), concerns_it)) {
+            upstream.problems.emplace_back("cannot-watch");
         }
     }
 

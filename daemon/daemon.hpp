@@ -82,6 +82,7 @@ private:
     io::CaptureCounters upstream_counters_;
     std::map<Ifindex, io::PacketCapture> captures_;
     std::vector<StartCapture> refused_captures_;  ///< to be tried again
+    TimePoint captures_due_ = TimePoint::max();   ///< when that is
     std::set<Ifindex> refusals_told_;
     Actions actions_;
     bool executing_ = false;
