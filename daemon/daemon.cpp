@@ -13,12 +13,13 @@
 #include <utility>
 #include <variant>
 
-#include "dump_state.hpp"
+#include "ask_daemon.hpp"
 #include "io/atomic_file.hpp"
 #include "io/kernel_groups.hpp"
 #include "io/mld_output.hpp"
 #include "io/state_json.hpp"
 #include "journal_text.hpp"
+#include "status_text.hpp"
 
 namespace solicitd {
 namespace {

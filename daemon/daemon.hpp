@@ -21,6 +21,7 @@
 #include "io/packet_capture.hpp"
 #include "io/service_manager.hpp"
 #include "options.hpp"
+#include "settings.hpp"
 
 namespace solicitd {
 
