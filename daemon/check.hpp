@@ -4,7 +4,7 @@
 #include <ostream>
 
 #include "ask_daemon.hpp"
-#include "options.hpp"
+#include "settings.hpp"
 
 namespace solicitd {
 

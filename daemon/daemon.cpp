@@ -13,14 +13,13 @@
 #include <utility>
 #include <variant>
 
-#include "dump_state.hpp"
+#include "ask_daemon.hpp"
 #include "io/atomic_file.hpp"
-#include "io/downstream_capture.hpp"
 #include "io/kernel_groups.hpp"
 #include "io/mld_output.hpp"
 #include "io/state_json.hpp"
-#include "io/upstream_capture.hpp"
 #include "journal_text.hpp"
+#include "status_text.hpp"
 
 namespace solicitd {
 namespace {
@@ -75,6 +74,7 @@ Daemon::Daemon(const Options& options, const Settings& settings, io::Journal& jo
       status_timer_(loop_.make_timer(kStatusDelay, [this] { update_status(); })),
       capture_timer_(loop_.make_timer(kEngineAccuracy,
                                       [this] {
+                                          captures_due_ = TimePoint::max();
                                           for (const StartCapture& action :
                                                std::exchange(refused_captures_, {})) {
                                               perform(action);
@@ -191,9 +191,9 @@ void Daemon::perform(const ForgetMemberships& action) {
 void Daemon::perform(const StartCapture& action) {
     captures_.erase(action.index);  // first: it may have something to put back
     try {
-        const bool downstream = action.side == Side::downstream;
-        auto capture = (downstream ? io::capture_downstream : io::capture_upstream)(
-            loop_, action, downstream ? downstream_counters_ : upstream_counters_,
+        const bool upstream = std::holds_alternative<OnUpstream>(action.side);
+        auto capture = io::open_capture(
+            loop_, action, upstream ? upstream_counters_ : downstream_counters_,
             [this](const Event& event) { dispatch(event); },
             // Its link event may be lost, with another interface of that index in its place.
             [this, action] { capture_again(action, Duration::zero()); });
@@ -216,7 +216,8 @@ void Daemon::perform(const StartCapture& action) {
 
 void Daemon::capture_again(const StartCapture& action, Duration after) {
     refused_captures_.push_back(action);
-    capture_timer_.set(io::EventLoop::now() + after);
+    captures_due_ = std::min(captures_due_, io::EventLoop::now() + after);
+    capture_timer_.set(captures_due_);
     status_timer_.set(io::EventLoop::now() + kStatusDelay);
 }
 
@@ -321,13 +322,14 @@ StateSnapshot Daemon::snapshot() const {
     state.written_at = std::time(nullptr);
     state.uptime = std::chrono::duration_cast<std::chrono::seconds>(now - started_);
 
-    for (const StartCapture& refused : refused_captures_) {
-        for (StateSnapshot::Upstream& upstream : state.upstreams) {
-            const auto& behind = upstream.downstreams;
-            if (upstream.interface.name == refused.name ||
-                std::find(behind.begin(), behind.end(), refused.name) != behind.end()) {
-                upstream.problems.emplace_back("cannot-watch");
-            }
+    for (StateSnapshot::Upstream& upstream : state.upstreams) {
+        const auto& behind = upstream.downstreams;
+        const auto concerns_it = [&](const StartCapture& refused) {
+            return upstream.interface.name == refused.name ||
+                   std::find(behind.begin(), behind.end(), refused.name) != behind.end();
+        };
+        if (std::any_of(refused_captures_.begin(), refused_captures_.end(), concerns_it)) {
+            upstream.problems.emplace_back("cannot-watch");
         }
     }
 

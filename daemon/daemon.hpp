@@ -10,10 +10,10 @@
 #include "core/actions.hpp"
 #include "core/engine.hpp"
 #include "host_keeper.hpp"
-#include "io/captured_message.hpp"
 #include "io/event_loop.hpp"
 #include "io/instance_lock.hpp"
 #include "io/journal.hpp"
+#include "io/link_capture.hpp"
 #include "io/mld_reporter.hpp"
 #include "io/multicast_pool.hpp"
 #include "io/neighbor_prober.hpp"
@@ -21,6 +21,7 @@
 #include "io/packet_capture.hpp"
 #include "io/service_manager.hpp"
 #include "options.hpp"
+#include "settings.hpp"
 
 namespace solicitd {
 
@@ -82,6 +83,7 @@ private:
     io::CaptureCounters upstream_counters_;
     std::map<Ifindex, io::PacketCapture> captures_;
     std::vector<StartCapture> refused_captures_;  ///< to be tried again
+    TimePoint captures_due_ = TimePoint::max();   ///< when that is
     std::set<Ifindex> refusals_told_;
     Actions actions_;
     bool executing_ = false;

@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 
-#include "core/engine.hpp"
 #include "core/notice.hpp"
 #include "io/journal.hpp"
 
@@ -19,8 +18,5 @@ namespace solicitd {
 
 /// "1 group", "2 groups".
 [[nodiscard]] std::string plural(std::size_t count, std::string_view noun);
-
-/// One line on how things stand: for STATUS=, and after SIGUSR1.
-[[nodiscard]] std::string status_text(const Engine::Summary& summary);
 
 }  // namespace solicitd

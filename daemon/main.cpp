@@ -13,6 +13,7 @@
 #include "io/journal.hpp"
 #include "options.hpp"
 #include "privileges.hpp"
+#include "settings.hpp"
 
 namespace {
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -28,16 +27,18 @@ struct ForgetMemberships {
     Ifindex upstream = 0;
 };
 
-/// Sniff on a downstream: ND and, with `mld`, reports; or on an upstream: queries, reports of
-/// others, and Neighbor Solicitations.
-enum class Side : std::uint8_t { downstream, upstream };
-struct StartCapture {
-    Ifindex index = 0;
-    std::string name;
-    Side side = Side::downstream;
+/// What to sniff on a downstream: ND and, with `mld`, reports.
+struct OnDownstream {
     CaptureMode mode = CaptureMode::automatic;
     bool snooping_bridge = false;
     bool mld = true;
+};
+/// What to sniff on an upstream: queries, MLDv1 reports of others, and Neighbor Solicitations.
+struct OnUpstream {};
+struct StartCapture {
+    Ifindex index = 0;
+    std::string name;
+    std::variant<OnDownstream, OnUpstream> side;
 };
 struct StopCapture {
     Ifindex index = 0;

@@ -364,8 +364,9 @@ void Engine::lose(DownstreamId id, Turn turn) {
 
 void Engine::start_capture(const Downstream& downstream, Turn turn) const {
     const Interface& link = downstream.link;
-    turn.actions.emplace_back(StartCapture{link.index, link.name, Side::downstream, config_.capture,
-                                           link.snooping_bridge, config_.mld_evidence});
+    turn.actions.emplace_back(
+        StartCapture{link.index, link.name,
+                     OnDownstream{config_.capture, link.snooping_bridge, config_.mld_evidence}});
 }
 
 void Engine::tell_state(const Interface& link, Turn turn) const {

@@ -164,8 +164,7 @@ void Engine::told_of_querier(Upstream& upstream, QuerierWatch::Change change, Tu
 void Engine::follow_link(Upstream& upstream, const Interface& before, Turn turn) {
     const Interface& link = upstream.link;
     if (!before.exists()) {
-        turn.actions.emplace_back(StartCapture{link.index, link.name, Side::upstream,
-                                               CaptureMode::allmulti, link.snooping_bridge, true});
+        turn.actions.emplace_back(StartCapture{link.index, link.name, OnUpstream{}});
     }
     if (!link.carries_ipv6()) {
         upstream.querier.pause();

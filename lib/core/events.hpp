@@ -12,6 +12,7 @@
 #include "core/ipv6_address.hpp"
 #include "core/mac_address.hpp"
 #include "core/mld_message.hpp"
+#include "core/mld_output.hpp"
 
 /// Facts: all that the core is ever told, apart from the time. A start-up dump, a live
 /// notification and a resync arrive as the same events.
@@ -150,13 +151,6 @@ struct MembershipResult {
 struct GroupsInherited {
     Ifindex upstream = 0;
     std::vector<SolicitedNodeGroup> groups;
-};
-/// What an interface has sent since it was made (kernel: /proc/net/dev_snmp6).
-struct MldOutput {
-    std::uint64_t reports = 0;   ///< MLDv1 and MLDv2 reports of the kernel that went out
-    std::uint64_t discards = 0;  ///< packets of any kind that it dropped on their way out
-
-    friend bool operator==(const MldOutput&, const MldOutput&) = default;
 };
 /// Answers AuditGroups: what the kernel holds on the interface, whoever asked for it. Sorted.
 struct GroupsHeld {

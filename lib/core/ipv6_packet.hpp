@@ -6,8 +6,12 @@
 
 #include "core/ipv6_address.hpp"
 
-/// What the parsers of Neighbor Discovery and of MLD share. Internal to the core.
+/// What the parsers of Neighbor Discovery and of MLD share. Others need Checksum alone.
 namespace solicitd {
+
+/// Whether the ICMPv6 checksum is to be verified. The kernel hands over packets of this very
+/// machine before the checksum is filled in (TP_STATUS_CSUMNOTREADY) and says so.
+enum class Checksum : std::uint8_t { verify, trust };
 
 /// The next headers that tell something here (RFC 8200 4).
 enum : std::uint8_t {

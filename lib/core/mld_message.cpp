@@ -263,20 +263,23 @@ std::size_t groups_per_report(std::uint32_t mtu) {
     return (std::clamp<std::size_t>(mtu, headers + kRecordSize, largest) - headers) / kRecordSize;
 }
 
+std::size_t mld_report_size(MldVersion version, std::size_t groups) {
+    return version == MldVersion::v1 ? kV1Size : kV2ReportSize + groups * kRecordSize;
+}
+
 std::size_t write_mld_report(MldVersion version, std::span<const SolicitedNodeGroup> groups,
                              std::span<std::uint8_t> message) {
     const auto write_group = [message](std::size_t at, SolicitedNodeGroup group) {
         const Ipv6Address address = group.address();
         std::copy(address.bytes.begin(), address.bytes.end(), message.subspan(at).begin());
     };
+    const std::size_t size = mld_report_size(version, groups.size());
+    std::fill_n(message.begin(), size, std::uint8_t{0});
     if (version == MldVersion::v1) {
-        std::fill_n(message.begin(), kV1Size, std::uint8_t{0});
         message[kType] = kTypeV1Report;
         write_group(kGroup, groups.front());
-        return kV1Size;
+        return size;
     }
-    const std::size_t size = kV2ReportSize + groups.size() * kRecordSize;
-    std::fill_n(message.begin(), size, std::uint8_t{0});
     message[kType] = kTypeV2Report;
     message[kRecordCount] = static_cast<std::uint8_t>(groups.size() >> 8U);
     message[kRecordCount + 1] = static_cast<std::uint8_t>(groups.size());

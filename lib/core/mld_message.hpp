@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "core/ipv6_address.hpp"
-#include "core/nd_message.hpp"  // Checksum
+#include "core/ipv6_packet.hpp"
 
 namespace solicitd {
 
@@ -86,9 +86,13 @@ inline constexpr std::size_t kMldDefects = 9;
 /// with a larger one; at least 1.
 [[nodiscard]] std::size_t groups_per_report(std::uint32_t mtu);
 
+/// The size in bytes of the message that write_mld_report() writes for so many groups, at least
+/// one.
+[[nodiscard]] std::size_t mld_report_size(MldVersion version, std::size_t groups);
+
 /// The ICMPv6 message (checksum 0: the kernel fills it in) that reports the groups, at least one:
 /// MLDv2 with a MODE_IS_EXCLUDE {} record each (RFC 9777 5.2); MLDv1 for the first one only
-/// (RFC 2710 3). Returns its size; `message` has room for it (8 + 20 a group, or 24).
+/// (RFC 2710 3). Returns its size; `message` has room for it: mld_report_size().
 std::size_t write_mld_report(MldVersion version, std::span<const SolicitedNodeGroup> groups,
                              std::span<std::uint8_t> message);
 

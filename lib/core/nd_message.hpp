@@ -8,6 +8,7 @@
 
 #include "core/evidence.hpp"
 #include "core/ipv6_address.hpp"
+#include "core/ipv6_packet.hpp"
 
 namespace solicitd {
 
@@ -39,10 +40,6 @@ enum class NdDefect : std::uint8_t {
 };
 inline constexpr std::size_t kNdDefects = 12;
 [[nodiscard]] std::string_view to_string(NdDefect defect);
-
-/// Whether the ICMPv6 checksum is to be verified. The kernel hands over packets of this very
-/// machine before the checksum is filled in (TP_STATUS_CSUMNOTREADY) and says so.
-enum class Checksum : std::uint8_t { verify, trust };
 
 /// Validates as RFC 4861 7.1.1 and 7.1.2 ask. The bytes begin at the IPv6 header and may have link
 /// padding behind them. Reads nothing outside [packet, packet + size), allocates nothing.

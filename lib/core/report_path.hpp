@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/events.hpp"
+#include "core/mld_output.hpp"
 #include "core/time.hpp"
 
 namespace solicitd {

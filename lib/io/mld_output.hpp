@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/events.hpp"
+#include "core/mld_output.hpp"
 
 namespace solicitd::io {
 

@@ -24,10 +24,6 @@ constexpr std::array<std::uint8_t, 8> kRouterAlert = {0, 0, 5, 2, 0, 0, 1, 0};
 /// "All MLDv2-capable routers", ff02::16 (RFC 9777 5.2.15).
 constexpr Ipv6Address kMldRouters{{0xFF, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16}};
 
-constexpr std::size_t kHeader = 8;    // of an MLDv2 report
-constexpr std::size_t kRecord = 20;   // without sources
-constexpr std::size_t kReport1 = 24;  // a whole MLDv1 report
-
 void set(const Fd& socket, int level, int option, const void* value, std::size_t size) {
     if (setsockopt(socket.get(), level, option, value, static_cast<socklen_t>(size)) != 0) {
         throw std::system_error(errno, std::generic_category(),
@@ -75,7 +71,7 @@ MldReporter::~MldReporter() = default;
 int MldReporter::send(Ifindex upstream, const Ipv6Address& source, MldVersion version,
                       std::span<const SolicitedNodeGroup> groups) {
     std::vector<std::uint8_t>& message = impl_->message;
-    message.resize(version == MldVersion::v1 ? kReport1 : kHeader + kRecord * groups.size());
+    message.resize(mld_report_size(version, groups.size()));
     iovec content{message.data(), write_mld_report(version, groups, message)};
 
     sockaddr_in6 to{};

@@ -265,7 +265,7 @@ TEST_F(RunningEngineTest, ABridgeThatBeginsToSnoopIsCapturedAnew) {
     world.pump();
     EXPECT_THAT(world.all<StopCapture>(), SizeIs(1));
     ASSERT_THAT(world.all<StartCapture>(), SizeIs(1));
-    EXPECT_TRUE(world.all<StartCapture>()[0].snooping_bridge);
+    EXPECT_TRUE(std::get<OnDownstream>(world.all<StartCapture>()[0].side).snooping_bridge);
 }
 
 TEST_F(RunningEngineTest, WhileTheDownstreamIsDownNobodyIsAskedOrLeft) {
@@ -603,7 +603,7 @@ TEST_F(RunningEngineTest, ANewCaptureModeCapturesAnew) {
     world.reload(config);
     EXPECT_THAT(world.all<StopCapture>(), SizeIs(1));
     ASSERT_THAT(world.all<StartCapture>(), SizeIs(1));
-    EXPECT_EQ(world.all<StartCapture>()[0].mode, CaptureMode::promisc);
+    EXPECT_EQ(std::get<OnDownstream>(world.all<StartCapture>()[0].side).mode, CaptureMode::promisc);
 }
 
 TEST(Engine, PairsAreServedEachForItself) {

@@ -494,7 +494,7 @@ TEST_F(UpstreamTest, AnotherInterfaceOfTheNameIsListenedToAnew) {
     EXPECT_EQ(upstream().querier.state, "unknown");
     world.run_for(seconds(5));
     ASSERT_THAT(world.all<StartCapture>(), SizeIs(1));
-    EXPECT_EQ(world.all<StartCapture>()[0].side, Side::upstream);
+    EXPECT_TRUE(std::holds_alternative<OnUpstream>(world.all<StartCapture>()[0].side));
     EXPECT_EQ(world.all<StartCapture>()[0].index, kernel.index("eth9"));
     // The joins are new, and the kernel reports them.
     EXPECT_THAT(reports(), IsEmpty());
@@ -666,7 +666,7 @@ TEST_F(UpstreamTest, ReportsCanBeSwitchedOff) {
     report("br0", SolicitedNodeGroup::of(kOther));
     EXPECT_FALSE(held(kOther));
     ASSERT_THAT(world.all<StartCapture>(), SizeIs(1));
-    EXPECT_FALSE(world.all<StartCapture>()[0].mld);
+    EXPECT_FALSE(std::get<OnDownstream>(world.all<StartCapture>()[0].side).mld);
 }
 
 // The closed loop

@@ -593,6 +593,9 @@ TEST(MldReportWriter, FitsTheMtu) {
     EXPECT_EQ(groups_per_report(9000), 72U);
     EXPECT_EQ(groups_per_report(65'536), 72U);
     EXPECT_EQ(groups_per_report(0xFFFF'FFFF), 72U);
+    EXPECT_EQ(mld_report_size(MldVersion::v2, 72), 1448U);
+    EXPECT_EQ(mld_report_size(MldVersion::v2, 1), 28U);
+    EXPECT_EQ(mld_report_size(MldVersion::v1, 72), 24U);
 }
 
 std::vector<SolicitedNodeGroup> many_groups(std::size_t count) {

@@ -1,4 +1,4 @@
-#include "io/downstream_capture.hpp"
+#include "io/link_capture.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/utsname.h>
@@ -71,14 +71,11 @@ protected:
     ~DownstreamCapture() override { test::run("ip -all netns delete"); }
 
     /// What the engine asks for.
-    [[nodiscard]] static StartCapture on(const std::string& interface) {
-        StartCapture what;
-        what.index = test::index_of(interface);
-        what.name = interface;
-        return what;
+    [[nodiscard]] static StartCapture on(const std::string& interface, OnDownstream how = {}) {
+        return {test::index_of(interface), interface, how};
     }
     [[nodiscard]] PacketCapture capture(const StartCapture& what) {
-        return capture_downstream(loop_, what, counters_, [this](const Event& event) {
+        return open_capture(loop_, what, counters_, [this](const Event& event) {
             if (const auto* host = std::get_if<HostSeen>(&event)) {
                 take(*host);
             } else {
@@ -90,10 +87,7 @@ protected:
         return capture(on(interface));
     }
     [[nodiscard]] PacketCapture capture_bridge(CaptureMode mode) {
-        StartCapture what = on("br0");
-        what.mode = mode;
-        what.snooping_bridge = true;
-        return capture(what);
+        return capture(on("br0", {mode, true, true}));
     }
 
     void take(const HostSeen& host) {
@@ -203,9 +197,7 @@ TEST_F(DownstreamCaptureOnACable, TellsTheSolicitedNodeGroupsOfAReport) {
 
 TEST_F(DownstreamCaptureOnACable, ReadsNoReportsUnlessAsked) {
     const Wire far("far");
-    StartCapture what = on("near");
-    what.mld = false;
-    const PacketCapture capturing = capture(what);
+    const PacketCapture capturing = capture(on("near", {CaptureMode::automatic, false, false}));
     far.send(test::report_v2(kReporter, {listens(kHostGroup)}));
     far.send(test::report_v1(kReporter, kHostGroup));
     fence(far);
@@ -285,7 +277,7 @@ TEST_F(DownstreamCaptureOnACable, TakesNoMemoryForAMessage) {
     std::size_t hosts = 0;
     std::size_t groups = 0;
     const PacketCapture capturing =
-        capture_downstream(loop_, on("near"), counters_, [&, this](const Event& event) {
+        open_capture(loop_, on("near"), counters_, [&, this](const Event& event) {
             if (const auto* host = std::get_if<HostSeen>(&event)) {
                 ++hosts;
                 if (host->address == kFenceSource) {
@@ -369,7 +361,7 @@ TEST_F(DownstreamCaptureOnACable, StaysSilentWhenTheInterfaceIsDeleted) {
 TEST_F(DownstreamCaptureOnACable, TellsThatItHearsNothingAnyMoreWhenAnotherInterfaceHasTheIndex) {
     const Ifindex index = test::index_of("near");
     bool unbound = false;
-    const PacketCapture capturing = capture_downstream(
+    const PacketCapture capturing = open_capture(
         loop_, on("near"), counters_, [](const Event&) {},
         [&] {
             unbound = true;
@@ -399,10 +391,7 @@ TEST_F(DownstreamCaptureOnACable, IgnoresPacketsOfOtherVlansAndOfInterfacesOnTop
 
 TEST_F(DownstreamCaptureOnACable, AnInterfaceThatIsNotThereIsRefusedByName) {
     try {
-        StartCapture what;
-        what.index = 4711;
-        what.name = "lan9";
-        const PacketCapture capturing = capture(what);
+        const PacketCapture capturing = capture(StartCapture{4711, "lan9", OnDownstream{}});
         FAIL() << "captures on nothing";
     } catch (const std::system_error& error) {
         EXPECT_EQ(error.code().value(), ENODEV);
@@ -542,9 +531,7 @@ TEST_F(DownstreamCaptureOnASnoopingBridge, OnlyPromiscSeesWhatTwoHostsSayToEachO
 }
 
 TEST_F(DownstreamCaptureOnASnoopingBridge, McastRouterOnWhatIsNoBridgeIsAllmulti) {
-    StartCapture what = on("port1");
-    what.mode = CaptureMode::mcast_router;
-    const PacketCapture capturing = capture(what);
+    const PacketCapture capturing = capture(on("port1", {CaptureMode::mcast_router, false, true}));
     EXPECT_EQ(capturing.mode(), CaptureMode::allmulti);
 }
 

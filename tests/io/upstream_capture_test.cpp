@@ -1,4 +1,4 @@
-#include "io/upstream_capture.hpp"
+#include "io/link_capture.hpp"
 
 #include <gmock/gmock.h>
 
@@ -59,13 +59,13 @@ std::string text(const Other& /*event*/) {
 /// One cable: the daemon's upstream is `near`, a gateway or a switch is at `far`.
 class UpstreamCapture : public testing::Test {
 protected:
+    /// What the engine asks for.
+    [[nodiscard]] static StartCapture on_near() {
+        return {test::index_of("near"), "near", OnUpstream{}};
+    }
     [[nodiscard]] PacketCapture capture() {
-        StartCapture what;
-        what.index = test::index_of("near");
-        what.name = "near";
-        what.side = Side::upstream;
-        what.mode = CaptureMode::promisc;  // of no concern here
-        return capture_upstream(loop_, what, counters_, [this, near = what.index](const Event& e) {
+        const StartCapture what = on_near();
+        return open_capture(loop_, what, counters_, [this, near = what.index](const Event& e) {
             std::visit([&](const auto& event) { take(event, near); }, e);
         });
     }
@@ -199,11 +199,8 @@ TEST_F(UpstreamCapture, HasTheInterfaceReceiveAllMulticast) {
 TEST_F(UpstreamCapture, TakesNoMemoryForAMessage) {
     const Wire far("far");
     std::size_t events = 0;
-    StartCapture what;
-    what.index = test::index_of("near");
-    what.name = "near";
     const PacketCapture capturing =
-        capture_upstream(loop_, what, counters_, [&, this](const Event& event) {
+        open_capture(loop_, on_near(), counters_, [&, this](const Event& event) {
             ++events;
             const auto* asked = std::get_if<NeighborAsked>(&event);
             if (asked != nullptr && asked->target == kFenceTarget) {

@@ -16,7 +16,6 @@ new_capture() {
 }
 # packets_sent CAPTURE: of reports, out of the router's eth9.
 packets_sent() { captured "$1" | grep -c ' out packet report ' || true; }
-forget_at_switch() { in_ns switch bridge mdb del dev sw port to-router grp "$1" temp; }
 router_mac_at_switch() { in_ns switch bridge fdb show br sw brport to-router dynamic; }
 upstream_is() { [ "$(state '.upstreams[0].state')" = "$1" ]; }
 reported() { saw "$on_wire" " out report $1 is-ex 0 "; }
@@ -93,7 +92,7 @@ eventually 5 more_announced
 step "A flood of queries from :: gets no more than an answer a second"
 sleep 5
 new_capture
-keep_saying_mld switch to-router query --source :: --max-response 100 --interval 0.005
+keep_saying switch mld to-router query --source :: --max-response 100 --interval 0.005
 sleep 5
 kill "$speaker"
 flood=$(packets_sent "$on_wire")

@@ -80,3 +80,23 @@ start_daemon eth9 lan3
 say_nd host3 dad "${prefix}62:2"
 eventually 5 joined "$(group_of "${prefix}62:2")"
 ok "learned by its DAD: ${prefix}62:2"
+stop_daemon
+
+step "Packet sockets that the kernel refuses: told once, and tried again"
+if ! memory=$(in_ns router sysctl -n net.core.optmem_max 2>/dev/null); then
+    skip "this kernel has net.core.optmem_max outside of namespaces only"
+fi
+set_sysctl router net.core.optmem_max=300 # enough for a few groups a socket, not for a filter
+start_daemon eth9 br0
+for interface in eth9 br0; do
+    assert logged "cannot watch $interface: .*; trying again every 10 s"
+done
+assert_equal "problem of the upstream" 1 \
+    "$(state '[.upstreams[0].problems[] | select(. == "cannot-watch")] | length')"
+set_sysctl router net.core.optmem_max="$memory"
+eventually 15 logged 'watches eth9 '
+eventually 1 logged 'watches br0 '
+assert_equal "problem of the upstream" 0 \
+    "$(state '[.upstreams[0].problems[] | select(. == "cannot-watch")] | length')"
+learns_by_dad
+stop_daemon

@@ -39,7 +39,7 @@ all_is_right() {
     within 1000 joined_all
     newcomers=$((newcomers + 1))
     newcomer=$prefix$(printf '%x' "$newcomers"):9
-    keep_saying_nd host1 dad "$newcomer" # nobody has heard of it before
+    keep_saying host1 send eth0 dad "$newcomer" --interval 0.02 # nobody has heard of it before
     within 1000 joined "$(group_of "$newcomer")"
     kill "$speaker"
     wait_for 3 open_files_are "$files"

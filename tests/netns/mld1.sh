@@ -9,19 +9,9 @@ group2=$(group_of "$host2")
 in_ns switch ip link set sw type bridge mcast_querier 0 mcast_mld_version 1 \
     mcast_membership_interval 500
 
-# The other host's report comes out of the switch towards us, without the switch hearing it.
-say_mld_v1_of_another() {
-    spawn switch "$netns_dir/wire.py" mld to-router report "$group1" --version 1 \
-        --source fe80::77 --count 0 --interval 0.05
-    other=$spawned
-}
-query() {
-    keep_saying_mld gw eth0 query --version 1 --source fe80::a --max-response 2000 --interval 3
-    querier=$speaker
-}
-
 step "The kernel reports in MLDv1"
-query
+keep_saying gw mld eth0 query --version 1 --source fe80::a --max-response 2000 --interval 3
+querier=$speaker
 start_daemon --announce never eth9 br0
 capture plain router eth9 --packets
 eventually 8 saw plain "^out report $group1 v1"
@@ -32,7 +22,9 @@ assert_equal "version" 1 "$(state '.upstreams[0].querier.version')"
 assert_equal "version of reports" 1 "$(state '.upstreams[0].report_version')"
 
 step "Control: another host's report silences ours, and the switch forgets us"
-say_mld_v1_of_another
+# Its report comes out of the switch towards us, without the switch hearing it.
+keep_saying switch mld to-router report "$group1" --version 1 --source fe80::77 --interval 0.05
+other=$speaker
 sleep 3 # what the kernel had begun
 capture silenced router eth9 --packets
 eventually 10 is_not switch_forwards "$group1"

@@ -26,7 +26,7 @@ assert switch_forwards "$(group_of "$host2")"
 stop_daemon
 
 step "By itself it announces when a querier is no longer heard"
-keep_saying_mld gw eth0 query --source fe80::a --max-response 100 --query-interval 2 --interval 1
+keep_saying gw mld eth0 query --source fe80::a --max-response 100 --query-interval 2 --interval 1
 start_daemon --announce-interval 5 eth9 br0
 eventually 5 gateway_reaches "$host1"
 eventually 5 querier_is present

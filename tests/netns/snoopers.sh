@@ -7,11 +7,6 @@ make_topology
 group1=$(group_of "$host1")
 group2=$(group_of "$host2")
 
-forget_at_switch() {
-    in_ns switch bridge mdb del dev sw port to-router grp "$1" temp
-    assert_not switch_forwards "$1"
-}
-
 # query_answers CAPTURE: a line a query that was heard there: how many packets of reports followed
 # until the next one. What was there before the first, and the last one, do not count.
 query_answers() {
@@ -77,11 +72,11 @@ done
 
 step "Of two queriers the one with the lower address counts"
 in_ns switch ip link set sw type bridge mcast_querier 0 mcast_membership_interval 1000
-keep_saying_mld gw eth0 query --source fe80::a --max-response 100 --query-interval 2 --interval 1
+keep_saying gw mld eth0 query --source fe80::a --max-response 100 --query-interval 2 --interval 1
 high=$speaker
 start_daemon --announce-interval 2 eth9 br0
 eventually 5 querier_address_is fe80::a
-keep_saying_mld gw eth0 query --source fe80::5 --max-response 100 --query-interval 2 --interval 1
+keep_saying gw mld eth0 query --source fe80::5 --max-response 100 --query-interval 2 --interval 1
 eventually 5 querier_address_is fe80::5
 stays 5 querier_address_is fe80::5
 kill "$speaker"
@@ -98,7 +93,7 @@ assert [ "$(($(counter announce.packets) - before))" -ge 8 ]
 stop_daemon
 
 step "Control: and otherwise the switch forgets"
-keep_saying_mld gw eth0 query --source fe80::a --max-response 100 --query-interval 2 --interval 1
+keep_saying gw mld eth0 query --source fe80::a --max-response 100 --query-interval 2 --interval 1
 start_daemon --announce never eth9 br0
 eventually 5 gateway_reaches "$host1"
 eventually 5 querier_is present

@@ -21,6 +21,7 @@ import time
 ETH_P_ALL = 0x0003
 ETH_P_IPV6 = 0x86DD
 PACKET_OUTGOING = 4
+HOP_BY_HOP, FRAGMENT, ICMPV6 = 0, 44, 58
 NS, NA = 135, 136
 MLD_QUERY, MLD1_REPORT, MLD1_DONE, MLD2_REPORT = 130, 131, 132, 143
 IS_EX = 2
@@ -40,7 +41,7 @@ def packed_mac(mac):
 
 
 def checksum(source, destination, payload):
-    data = source + destination + struct.pack("!II", len(payload), 58) + payload
+    data = source + destination + struct.pack("!II", len(payload), ICMPV6) + payload
     data += b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
@@ -56,9 +57,9 @@ def describe(frame, packets):
     packet = frame[14:]
     source = text(packet[8:24])
     protocol, message = packet[6], packet[40:]
-    if protocol == 0:  # hop-by-hop options, as every MLD message has
+    if protocol == HOP_BY_HOP:  # as every MLD message has
         protocol, message = message[0], message[8 * (message[1] + 1):]
-    if protocol != 58:
+    if protocol != ICMPV6:
         return
     kind = message[0]
     if kind in (NS, NA):
@@ -129,14 +130,20 @@ def send(arguments):
     message = struct.pack("!BBHI", kind, arguments.code, 0, flags) + target + options
     if arguments.cut:
         message = message[:-arguments.cut]
-    value = checksum(source, destination, message) ^ (0x5555 if arguments.bad_checksum else 0)
-    message = message[:2] + struct.pack("!H", value) + message[4:]
-    next_header = 58
+    next_header, extension = ICMPV6, b""
     if arguments.fragment:
-        message = struct.pack("!BBHI", 58, 0, 0, 0x5011C17D) + message
-        next_header = 44
-    header = struct.pack("!IHBB", 6 << 28, len(message), next_header, arguments.hop_limit)
-    transmit(arguments, mac, destination, header + source + destination + message)
+        next_header, extension = FRAGMENT, struct.pack("!BBHI", ICMPV6, 0, 0, 0x5011C17D)
+    packet = icmpv6_packet(source, destination, arguments.hop_limit, message, next_header, extension,
+                           flaw=0x5555 if arguments.bad_checksum else 0)
+    transmit(arguments, mac, destination, packet)
+
+
+def icmpv6_packet(source, destination, hop_limit, message, next_header, extension, flaw=0):
+    """The checksum of the message is filled in, and by the flaw made wrong."""
+    value = checksum(source, destination, message) ^ flaw
+    payload = extension + message[:2] + struct.pack("!H", value) + message[4:]
+    header = struct.pack("!IHBB", 6 << 28, len(payload), next_header, hop_limit)
+    return header + source + destination + payload
 
 
 def transmit(arguments, mac, destination, packet):
@@ -174,14 +181,11 @@ def mld(arguments):
     message, destination = mld_query(arguments) if arguments.kind == "query" else mld_report(arguments)
     if arguments.destination:
         destination = packed(arguments.destination)
-    value = checksum(source, destination, message)
-    message = message[:2] + struct.pack("!H", value) + message[4:]
-    next_header = 58
-    if not arguments.no_router_alert:
-        message = bytes([58, 0, 5, 2, 0, 0, 1, 0]) + message
-        next_header = 0
-    header = struct.pack("!IHBB", 6 << 28, len(message), next_header, arguments.hop_limit)
-    transmit(arguments, mac, destination, header + source + destination + message)
+    next_header, extension = HOP_BY_HOP, bytes([ICMPV6, 0, 5, 2, 0, 0, 1, 0])  # Router Alert
+    if arguments.no_router_alert:
+        next_header, extension = ICMPV6, b""
+    packet = icmpv6_packet(source, destination, arguments.hop_limit, message, next_header, extension)
+    transmit(arguments, mac, destination, packet)
 
 
 def notify(arguments):

@@ -49,7 +49,7 @@ ask_through() {
     listeners+=("$spawned")
     capture eth9 router eth9
     listeners+=("$spawned")
-    keep_saying_nd gw ns "$host1" --source "$asker"
+    keep_saying gw send eth0 ns "$host1" --source "$asker" --interval 0.02
     wait_for 5 asked_more_than eth9 in 10
     "$@"
     wait_for 15 is_another "$pid"

@@ -1,0 +1,79 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # shared with the other parts
+# The daemon: started, stopped, and asked.
+
+daemon_pid=
+daemon_log=$work/daemon.log
+notify_log=$work/notify.log
+
+ready() { grep -qx 'READY=1' "$notify_log"; }
+ready_or_dead() { ready || ! running; }
+running() { kill -0 "$daemon_pid"; }
+# The last STATUS= told to the service manager.
+status_text() { sed -n 's/^STATUS=//p' "$notify_log" | tail -n 1; }
+logged() { grep -Eq -- "$1" "$daemon_log"; }
+
+# launch_daemon [OPTION...] [INTERFACE...]: in the router, without waiting for anything.
+launch_daemon() {
+    if [ -z "${notify_listener:-}" ]; then
+        "$netns_dir/wire.py" notify "$work/notify" >>"$notify_log" &
+        notify_listener=$!
+        wait_for 5 grep -q listening "$notify_log"
+    fi
+    : >"$notify_log"
+    NOTIFY_SOCKET=$work/notify spawn router "$SOLICITD" --runtime-dir "$work/run" \
+        --state-dir "$work/state" "$@" >>"$daemon_log" 2>&1
+    daemon_pid=$spawned
+}
+
+# start_daemon [OPTION...] [INTERFACE...]: returns when it says that it is ready.
+start_daemon() {
+    [ $# -gt 0 ] || set -- eth9 br0
+    launch_daemon "$@"
+    wait_for 10 ready_or_dead
+    ready || fail "solicitd $* ended before it was ready: $(tail -n 1 "$daemon_log")"
+}
+
+# stop_daemon: by SIGTERM; it exits with 0.
+stop_daemon() {
+    local status=0
+    kill -TERM "$daemon_pid"
+    wait_for 10 is_not running
+    wait "$daemon_pid" || status=$?
+    assert_equal "exit status after SIGTERM" 0 "$status"
+}
+
+# crash_daemon: it gets no chance to say or to leave anything.
+crash_daemon() {
+    kill -KILL "$daemon_pid"
+    wait "$daemon_pid" 2>/dev/null || true
+}
+
+# freeze_daemon: it does nothing from now on; thaw_daemon lets it go on.
+freeze_daemon() {
+    kill -STOP "$daemon_pid"
+    wait_for 5 grep -q '^State:.*stopped' "/proc/$daemon_pid/status"
+}
+thaw_daemon() { kill -CONT "$daemon_pid"; }
+
+# open_files: how many the daemon has.
+open_files() { find "/proc/$daemon_pid/fd" -type l | wc -l; }
+
+# run_solicitd ARGUMENT...: in the foreground; sets status, and output (both streams).
+run_solicitd() {
+    status=0
+    output=$(in_ns router timeout 20 "$SOLICITD" --runtime-dir "$work/run" \
+        --state-dir "$work/state" "$@" 2>&1) || status=$?
+}
+
+# state JQ_FILTER: of the running daemon's state document.
+state() {
+    in_ns router "$SOLICITD" --runtime-dir "$work/run" --dump-state --json | jq -er "$1"
+}
+# host_state ADDRESS: tentative, confirmed, probing, absent, own, or unknown.
+host_state() { state "[.hosts[] | select(.address == \"$1\") | .state][0] // \"unknown\""; }
+evidence_of() { state "[.hosts[] | select(.address == \"$1\") | .evidence][0] // \"none\""; }
+host_is() { [ "$(host_state "$1")" = "$2" ]; }
+# querier_is STATE: unknown, present or absent, on the first upstream.
+querier_is() { [ "$(state '.upstreams[0].querier.state')" = "$1" ]; }
+querier_address_is() { [ "$(state '.upstreams[0].querier.address')" = "$1" ]; }
+counter() { state ".counters[\"$1\"] // 0"; }
