@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/diagnosis.hpp"
+#include "core/diagnosis/diagnosis.hpp"
 #include "io/findings_json.hpp"
 #include "io/state_json.hpp"
 #include "io/system_facts.hpp"

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "core/config.hpp"
-#include "core/diagnosis.hpp"
+#include "core/diagnosis/facts.hpp"
 
 namespace solicitd::io {
 

@@ -1,10 +1,12 @@
-#include "core/diagnosis.hpp"
+#include "core/diagnosis/diagnosis.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -112,7 +114,8 @@ std::vector<std::string> found(const SystemFacts& facts) {
     for (const Finding& finding : diagnose(facts)) {
         EXPECT_THAT(finding.text, testing::Not(IsEmpty()));
         EXPECT_THAT(finding.remedy, testing::Not(IsEmpty()));
-        ids.push_back(finding.id + (finding.interface.empty() ? "" : ' ' + finding.interface));
+        ids.push_back(std::string(to_string(finding.id)) +
+                      (finding.interface.empty() ? "" : ' ' + finding.interface));
     }
     return ids;
 }
@@ -450,8 +453,10 @@ INSTANTIATE_TEST_SUITE_P(
              },
              {"reports-refused eth9", "cannot-watch eth9"}},
         Case{"new_ones_too",
-             [](Facts& f) { served(f).problems = {"moon-phase"}; },
-             {"moon-phase eth9"}},
+             [](Facts& f) {
+                 served(f).problems = {"moon-phase", "high-tide"};
+             },
+             {"degraded eth9", "degraded eth9"}},
         Case{"not_what_was_said_already",
              [](Facts& f) {
                  served(f).problems = {"no-querier", "no-prefix", "reports-discarded",
@@ -469,6 +474,22 @@ INSTANTIATE_TEST_SUITE_P(
              },
              {"reports-discarded eth9"}}),
     case_name);
+
+TEST(Diagnosis, NamesAProblemThatItDoesNotKnow) {
+    SystemFacts facts = healthy();
+    served(facts).problems = {"moon-phase"};
+    ASSERT_THAT(diagnose(facts), testing::SizeIs(1));
+    EXPECT_THAT(diagnose(facts)[0].text, HasSubstr("moon-phase"));
+}
+
+TEST(Diagnosis, TheTroubleshootingPageHasARowForEachFinding) {
+    std::ifstream page(SOLICITD_TROUBLESHOOTING);
+    const std::string text{std::istreambuf_iterator<char>(page), {}};
+    for (std::size_t i = 0; i < kFindingIds; ++i) {
+        const auto name = to_string(static_cast<FindingId>(i));
+        EXPECT_THAT(text, HasSubstr("\n| `" + std::string(name) + "` | "));
+    }
+}
 
 TEST(Diagnosis, SaysWhenTheSwitchIsNearItsLimit) {
     SystemFacts facts = healthy();
@@ -491,7 +512,7 @@ TEST(Diagnosis, NamesTheSettingAndTheCommand) {
     facts.upstreams[0].downstreams = served(facts).downstreams = {"br0.7"};
     facts.downstreams[0].forwarding = false;
     EXPECT_EQ(only_finding(facts),
-              (Finding{"forwarding-off", "br0.7",
+              (Finding{FindingId::forwarding_off, "br0.7",
                        "no IPv6 forwarding (net.ipv6.conf.br0/7.forwarding = 0): we do not say "
                        "that we are a router, so its hosts drop us",
                        "sysctl -w net.ipv6.conf.br0/7.forwarding=1"}));
@@ -503,7 +524,7 @@ TEST(Diagnosis, NamesTheRouteThatWouldWin) {
     facts.downstreams[0].routes = {route(3, 256, 100)};
     EXPECT_EQ(
         only_finding(facts),
-        (Finding{"wrong-route", "br0",
+        (Finding{FindingId::wrong_route, "br0",
                  "packets for its hosts may go out of eth9: 2001:db8:1::/64 has metric 256 "
                  "here and 256 there",
                  "ip -6 route add 2001:db8:1::/64 dev br0 metric 128 table 100 (and where the "
@@ -515,7 +536,8 @@ TEST(Diagnosis, NamesTheRouteThatWouldWin) {
     facts.upstreams[0].misrouted = {{kHost, "br0"}};
     EXPECT_EQ(
         only_finding(facts),
-        (Finding{"wrong-route", "br0", "packets for its host 2001:db8:1::11:1 go out of eth9",
+        (Finding{FindingId::wrong_route, "br0",
+                 "packets for its host 2001:db8:1::11:1 go out of eth9",
                  "ip -6 route add 2001:db8:1::/64 dev br0 metric 512 (and where the network is "
                  "configured, to keep it); see ip -6 route get 2001:db8:1::11:1, ip -6 rule"}));
 }

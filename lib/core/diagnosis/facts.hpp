@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -69,21 +70,5 @@ struct SystemFacts {
     std::vector<Interface> downstreams;
     std::optional<Daemon> daemon;  ///< the one that runs
 };
-
-/// Something that is wrong, and what to do about it.
-struct Finding {
-    std::string id;         ///< by which docs/troubleshooting.md lists it
-    std::string interface;  ///< "": the machine's
-    std::string text;       ///< what was seen
-    std::string remedy;
-
-    friend bool operator==(const Finding&, const Finding&) = default;
-};
-
-/// All that is wrong: causes, not what follows from them. Empty for a healthy system.
-[[nodiscard]] std::vector<Finding> diagnose(const SystemFacts& facts);
-
-/// What could not be looked at, a line each.
-[[nodiscard]] std::vector<std::string> unseen(const SystemFacts& facts);
 
 }  // namespace solicitd
