@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "core/diagnosis/diagnosis.hpp"
-#include "io/findings_json.hpp"
+#include "io/check/findings_json.hpp"
+#include "io/check/system_facts.hpp"
 #include "io/state_json.hpp"
-#include "io/system_facts.hpp"
 
 namespace solicitd {
 

@@ -1,4 +1,4 @@
-#include "io/system_facts.hpp"
+#include "io/check/system_facts.hpp"
 
 #include <sys/utsname.h>
 
@@ -13,11 +13,11 @@
 
 #include "core/on_link_prefixes.hpp"
 #include "io/capture_mode.hpp"
+#include "io/check/link_survey.hpp"
+#include "io/check/mld_trial.hpp"
+#include "io/check/processes.hpp"
+#include "io/check/route_lookup.hpp"
 #include "io/kernel_groups.hpp"
-#include "io/link_survey.hpp"
-#include "io/mld_trial.hpp"
-#include "io/processes.hpp"
-#include "io/route_lookup.hpp"
 
 namespace solicitd::io {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/findings_json.hpp"
+#include "io/check/findings_json.hpp"
 
 #include <nlohmann/json.hpp>
 
