@@ -17,9 +17,9 @@ namespace solicitd {
 namespace {
 
 /// The daemon that runs; without one, `remarks` says why.
-std::optional<SystemFacts::Daemon> ask_daemon(const std::filesystem::path& runtime_dir,
-                                              std::chrono::milliseconds patience,
-                                              std::vector<std::string>& remarks) {
+std::optional<SystemFacts::Daemon> find_daemon(const std::filesystem::path& runtime_dir,
+                                               std::chrono::milliseconds patience,
+                                               std::vector<std::string>& remarks) {
     SystemFacts::Daemon daemon;
     try {
         const StateAnswer answer = ask_for_state(runtime_dir, patience);
@@ -62,7 +62,7 @@ std::string text_of(const std::vector<Finding>& findings, const std::vector<std:
 int check(const Settings& settings, bool json, std::ostream& out,
           std::chrono::milliseconds patience) {
     std::vector<std::string> remarks;
-    auto daemon = ask_daemon(settings.runtime_dir, patience, remarks);
+    auto daemon = find_daemon(settings.runtime_dir, patience, remarks);
     const SystemFacts facts = io::gather_system_facts(settings.config, std::move(daemon));
     const std::vector<Finding> findings = diagnose(facts);
     for (std::string& remark : unseen(facts)) {

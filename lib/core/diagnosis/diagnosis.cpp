@@ -23,7 +23,7 @@ void look_at_upstream(const SystemFacts& facts, const Upstream& upstream, Findin
     look_at_misrouted(facts, upstream, findings);
     look_at_reports(upstream, findings);
     if (const UpstreamState* const state = find_state(facts, upstream.link.name)) {
-        look_at_querier(facts, *state, findings);
+        look_at_querier(*facts.daemon->state, *state, findings);
         look_at_lost_groups(upstream, *state, findings);
         look_at_failed_joins(facts, *state, findings);
         look_at_group_limit(*state, findings);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -59,8 +58,6 @@ struct SystemFacts {
     };
 
     CaptureMode capture = CaptureMode::automatic;
-    AnnounceMode announce = AnnounceMode::automatic;
-    std::chrono::seconds announce_interval{};
     std::optional<KernelVersion> kernel;
     std::optional<bool> forwarding;  ///< net.ipv6.conf.all.forwarding
     /// A process known to proxy Neighbor Discovery runs in this network namespace.

@@ -4,6 +4,20 @@
 #include <string>
 
 namespace solicitd::rules {
+namespace {
+
+/// Without a querier, by the daemon's own settings.
+std::string meanwhile(const StateSnapshot& state) {
+    if (state.announce.empty()) {
+        return "";  // a daemon that does not tell
+    }
+    return state.announce == to_string(AnnounceMode::never)
+               ? "; announce = \"auto\" bridges the gap"
+               : "; until then solicitd itself repeats its reports every " +
+                     std::to_string(state.announce_interval.count()) + " s";
+}
+
+}  // namespace
 
 void look_at_reports(const Upstream& upstream, Findings& findings) {
     if (!upstream.reports_leave.value_or(true)) {
@@ -15,19 +29,16 @@ void look_at_reports(const Upstream& upstream, Findings& findings) {
     }
 }
 
-void look_at_querier(const SystemFacts& facts, const UpstreamState& state, Findings& findings) {
-    if (state.querier.state != "absent") {
-        return;
+void look_at_querier(const StateSnapshot& state, const UpstreamState& upstream,
+                     Findings& findings) {
+    if (upstream.querier.state == "absent") {
+        findings.push_back(
+            {FindingId::no_querier, upstream.interface.name,
+             "no MLD querier is heard, so what snoops upstream forgets, or never prunes",
+             "switch one on in the gateway or the switch (Linux bridge: ip link set BRIDGE type "
+             "bridge mcast_querier 1)" +
+                 meanwhile(state)});
     }
-    const std::string meanwhile = facts.announce == AnnounceMode::never
-                                      ? "; announce = \"auto\" bridges the gap"
-                                      : "; until then solicitd itself repeats its reports every " +
-                                            std::to_string(facts.announce_interval.count()) + " s";
-    findings.push_back({FindingId::no_querier, state.interface.name,
-                        "no MLD querier is heard, so what snoops upstream forgets, or never prunes",
-                        "switch one on in the gateway or the switch (Linux bridge: ip link set "
-                        "BRIDGE type bridge mcast_querier 1)" +
-                            meanwhile});
 }
 
 /// Only hosts that are there count: nobody needs to ask for our own addresses, or for the absent.

@@ -45,7 +45,7 @@ void look_at_misrouted(const SystemFacts& facts, const Upstream& upstream, Findi
 
 // reports.cpp: what is told upstream, and asked there.
 void look_at_reports(const Upstream& upstream, Findings& findings);
-void look_at_querier(const SystemFacts& facts, const UpstreamState& state, Findings& findings);
+void look_at_querier(const StateSnapshot& state, const UpstreamState& upstream, Findings& findings);
 void look_at_questions(const StateSnapshot& state, const UpstreamState& upstream,
                        Findings& findings);
 

@@ -168,8 +168,6 @@ SystemFacts gather_system_facts(const Config& config, std::optional<SystemFacts:
     const Gatherer gatherer;
     SystemFacts facts;
     facts.capture = config.capture;
-    facts.announce = config.announce;
-    facts.announce_interval = config.announce_interval;
     facts.kernel = running_kernel();
     facts.forwarding = read_switch("all", "forwarding");
     facts.proxy_process = runs_here(kProxies);
