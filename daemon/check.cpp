@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/diagnosis/diagnosis.hpp"
+#include "core/wording.hpp"
 #include "io/check/findings_json.hpp"
 #include "io/check/system_facts.hpp"
 #include "io/state_json.hpp"
@@ -53,8 +54,7 @@ std::string text_of(const std::vector<Finding>& findings, const std::vector<std:
     if (findings.empty()) {
         return text + "nothing found wrong\n";
     }
-    return text + std::to_string(findings.size()) +
-           (findings.size() == 1 ? " finding\n" : " findings\n");
+    return text + plural(findings.size(), "finding") + '\n';
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/wording.hpp"
 #include "dump_state.hpp"
 #include "io/atomic_file.hpp"
 #include "io/downstream_capture.hpp"

@@ -1,8 +1,5 @@
 #include "io/downstream_capture.hpp"
 
-#include <sys/utsname.h>
-
-#include <optional>
 #include <utility>
 
 #include "io/capture_mode.hpp"
@@ -10,12 +7,6 @@
 
 namespace solicitd::io {
 namespace {
-
-std::optional<KernelVersion> running_kernel() {
-    utsname system{};
-    uname(&system);
-    return parse_kernel_release(system.release);
-}
 
 /// What a message from the LAN tells.
 struct Facts {

@@ -7,15 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "core/limits.hpp"
 #include "core/wording.hpp"
 
 namespace solicitd::rules {
 namespace {
 
 /// Bytes of option memory that a membership takes of its socket (kernel: sizeof
-/// ipv6_mc_socklist), and how many the pool puts on one.
+/// ipv6_mc_socklist).
 constexpr std::size_t kMembershipBytes = 56;
-constexpr std::size_t kMembershipsASocket = 256;
 /// A Linux bridge's mcast_hash_max, unless set: the only snooper whose limit is known.
 constexpr std::size_t kSnooperGroups = 4096;
 

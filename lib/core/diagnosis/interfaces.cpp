@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "core/limits.hpp"
+
 namespace solicitd::rules {
 
 bool can_work(const Interface& link, Findings& findings) {
@@ -13,10 +15,11 @@ bool can_work(const Interface& link, Findings& findings) {
                             "ip link set " + link.name +
                                 " up; look at the cable; a bridge needs a port that is up"});
     } else if (!link.has_ipv6) {
-        findings.push_back({FindingId::no_ipv6, link.name,
-                            "has no IPv6: it is switched off, or the MTU is below 1280",
-                            "sysctl -w " + conf(link.name, "disable_ipv6") + "=0; ip link set " +
-                                link.name + " mtu 1500"});
+        findings.push_back(
+            {FindingId::no_ipv6, link.name,
+             "has no IPv6: it is switched off, or the MTU is below " + std::to_string(kLeastMtu),
+             "sysctl -w " + conf(link.name, "disable_ipv6") + "=0; ip link set " + link.name +
+                 " mtu 1500"});
     }
     return link.usable();
 }

@@ -1,7 +1,5 @@
 #include "io/check/system_facts.hpp"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -11,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/limits.hpp"
 #include "core/on_link_prefixes.hpp"
 #include "io/capture_mode.hpp"
 #include "io/check/link_survey.hpp"
@@ -46,11 +45,6 @@ std::optional<KernelGroups> groups_in_kernel() {
     }
 }
 
-std::optional<KernelVersion> running_kernel() {
-    utsname system{};
-    return uname(&system) == 0 ? parse_kernel_release(system.release) : std::nullopt;
-}
-
 /// One look at one machine.
 class Gatherer {
 public:
@@ -61,7 +55,6 @@ public:
         if (link == nullptr) {
             return facts;
         }
-        constexpr std::uint32_t kLeastMtu = 1280;  // RFC 8200 5
         facts.exists = true;
         facts.running = link->running;
         facts.has_ipv6 =
