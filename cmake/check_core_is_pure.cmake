@@ -21,7 +21,8 @@ set(forbidden
     "_ZN3fmt.*" "_ZN6spdlog.*"
 )
 
-set(allowed_headers "core/[a-z0-9_]+\\.hpp|arpa/inet\\.h|[a-z_]+")  # the last: a standard header
+# The last: a standard header.
+set(allowed_headers "core/([a-z0-9_]+/)?[a-z0-9_]+\\.hpp|arpa/inet\\.h|[a-z_]+")
 set(forbidden_headers "thread|mutex|future|condition_variable|fstream|iostream|filesystem|random|ctime")
 
 string(REPLACE ";" "|" allowed "${allowed}")
@@ -55,7 +56,7 @@ foreach(symbol IN LISTS undefined)
 endforeach()
 
 # A header alone (a type of the system, an inline function) leaves no symbol.
-file(GLOB sources ${SOURCES}/*.hpp ${SOURCES}/*.cpp)
+file(GLOB_RECURSE sources ${SOURCES}/*.hpp ${SOURCES}/*.cpp)
 foreach(source IN LISTS sources)
   file(STRINGS ${source} includes REGEX "^ *# *include")
   foreach(include IN LISTS includes)

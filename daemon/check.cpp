@@ -7,19 +7,20 @@
 #include <utility>
 #include <vector>
 
-#include "core/diagnosis.hpp"
-#include "io/findings_json.hpp"
+#include "core/diagnosis/diagnosis.hpp"
+#include "core/wording.hpp"
+#include "io/check/findings_json.hpp"
+#include "io/check/system_facts.hpp"
 #include "io/state_json.hpp"
-#include "io/system_facts.hpp"
 
 namespace solicitd {
 
 namespace {
 
 /// The daemon that runs; without one, `remarks` says why.
-std::optional<SystemFacts::Daemon> ask_daemon(const std::filesystem::path& runtime_dir,
-                                              std::chrono::milliseconds patience,
-                                              std::vector<std::string>& remarks) {
+std::optional<SystemFacts::Daemon> find_daemon(const std::filesystem::path& runtime_dir,
+                                               std::chrono::milliseconds patience,
+                                               std::vector<std::string>& remarks) {
     SystemFacts::Daemon daemon;
     try {
         const StateAnswer answer = ask_for_state(runtime_dir, patience);
@@ -53,8 +54,7 @@ std::string text_of(const std::vector<Finding>& findings, const std::vector<std:
     if (findings.empty()) {
         return text + "nothing found wrong\n";
     }
-    return text + std::to_string(findings.size()) +
-           (findings.size() == 1 ? " finding\n" : " findings\n");
+    return text + plural(findings.size(), "finding") + '\n';
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ std::string text_of(const std::vector<Finding>& findings, const std::vector<std:
 int check(const Settings& settings, bool json, std::ostream& out,
           std::chrono::milliseconds patience) {
     std::vector<std::string> remarks;
-    auto daemon = ask_daemon(settings.runtime_dir, patience, remarks);
+    auto daemon = find_daemon(settings.runtime_dir, patience, remarks);
     const SystemFacts facts = io::gather_system_facts(settings.config, std::move(daemon));
     const std::vector<Finding> findings = diagnose(facts);
     for (std::string& remark : unseen(facts)) {

@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "ask_daemon.hpp"
+#include "core/wording.hpp"
 #include "io/atomic_file.hpp"
 #include "io/kernel_groups.hpp"
 #include "io/mld_output.hpp"

@@ -5,11 +5,9 @@
 #include <cerrno>
 #include <cstring>
 
-namespace solicitd {
+#include "core/wording.hpp"
 
-std::string plural(std::size_t count, std::string_view noun) {
-    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
+namespace solicitd {
 
 namespace {
 
@@ -26,8 +24,6 @@ std::string_view remedy(int error) {
         default: return "";
     }
 }
-
-constexpr std::string_view kAllowMld = "allow outgoing ICMPv6 types 131, 132 and 143 to ff02::/16";
 
 /// What to do about a report of ours that the kernel refuses to send, where that is known.
 std::string remedy_for_reports(int error) {

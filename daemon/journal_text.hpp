@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -15,8 +14,5 @@ namespace solicitd {
 /// A notice in words, with its fields and its MESSAGE_ID (units/solicitd.catalog explains each).
 /// docs/troubleshooting.md is keyed by these texts.
 [[nodiscard]] io::Record journal_record(const Notice& notice);
-
-/// "1 group", "2 groups".
-[[nodiscard]] std::string plural(std::size_t count, std::string_view noun);
 
 }  // namespace solicitd

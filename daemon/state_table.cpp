@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/ipv6_address.hpp"
+#include "core/wording.hpp"
 
 namespace solicitd {
 
@@ -67,10 +68,6 @@ std::string age(std::chrono::seconds seconds) {
     return pair(total / 86'400, 'd', total % 86'400 / 3600, 'h');
 }
 
-std::string count_of(std::size_t count, const std::string& noun) {
-    return std::to_string(count) + ' ' + noun + (count == 1 ? "" : "s");
-}
-
 std::string or_dash(const std::string& text) {
     return text.empty() ? "-" : text;
 }
@@ -110,8 +107,8 @@ std::string render_summary(const StateSnapshot& state) {
     }
     return "solicitd " + state.version + " (pid " + std::to_string(state.pid) + "), up " +
            age(state.uptime) + (state.ready ? ", ready\n" : ", still starting\n") +
-           count_of(state.hosts.size(), "host") + " (room for " + std::to_string(state.max_hosts) +
-           "), " + count_of(groups, "group") + " (" + std::to_string(held) + " held)\n" +
+           plural(state.hosts.size(), "host") + " (room for " + std::to_string(state.max_hosts) +
+           "), " + plural(groups, "group") + " (" + std::to_string(held) + " held)\n" +
            "a host is asked after " + age(state.host_timeout) + " of silence, and left after " +
            age(state.linger) + " without an answer\n" + describe_announcing(state);
 }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "journal_text.hpp"
+#include "core/wording.hpp"
 
 namespace solicitd {
 namespace {

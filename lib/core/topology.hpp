@@ -12,6 +12,7 @@
 #include "core/group_set.hpp"
 #include "core/host.hpp"
 #include "core/lan_inquiries.hpp"
+#include "core/limits.hpp"
 #include "core/membership_plan.hpp"
 #include "core/on_link_prefixes.hpp"
 #include "core/own_addresses.hpp"
@@ -37,9 +38,9 @@ struct Interface {
 
     [[nodiscard]] bool exists() const { return index != 0; }
     [[nodiscard]] bool usable() const { return exists() && running; }
-    /// Whether the kernel runs IPv6 on it (RFC 8200 5; kernel: addrconf_notify), so that
-    /// memberships can be held. They survive its being down.
-    [[nodiscard]] bool has_ipv6() const { return exists() && mtu >= 1280; }
+    /// Whether the kernel runs IPv6 on it, so that memberships can be held. They survive its being
+    /// down.
+    [[nodiscard]] bool has_ipv6() const { return exists() && mtu >= kLeastMtu; }
     /// Packets pass: what the kernel takes away now, somebody took away on purpose.
     [[nodiscard]] bool carries_ipv6() const { return running && has_ipv6(); }
     /// "absent", "down" or "usable".

@@ -1,5 +1,7 @@
 #include "io/capture_mode.hpp"
 
+#include <sys/utsname.h>
+
 #include <charconv>
 #include <system_error>
 
@@ -17,6 +19,11 @@ std::optional<KernelVersion> parse_kernel_release(std::string_view release) {
         return std::nullopt;
     }
     return version;
+}
+
+std::optional<KernelVersion> running_kernel() {
+    utsname system{};
+    return ::uname(&system) == 0 ? parse_kernel_release(system.release) : std::nullopt;
 }
 
 CaptureMode choose_capture_mode(CaptureMode wanted, std::optional<KernelVersion> kernel,

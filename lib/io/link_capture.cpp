@@ -1,8 +1,5 @@
 #include "io/link_capture.hpp"
 
-#include <sys/utsname.h>
-
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -12,12 +9,6 @@
 
 namespace solicitd::io {
 namespace {
-
-std::optional<KernelVersion> running_kernel() {
-    utsname system{};
-    uname(&system);
-    return parse_kernel_release(system.release);
-}
 
 /// Whence a message came, and who wants to know.
 struct Facts {

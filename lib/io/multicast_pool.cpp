@@ -12,15 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "core/limits.hpp"
 #include "io/event_loop.hpp"
 #include "io/fd.hpp"
 
 namespace solicitd::io {
 namespace {
-
-/// A join walks the socket's own list as well as the interface's (kernel: __ipv6_sock_mc_join), so
-/// a thousand on one socket take half as long again as on four.
-constexpr std::uint32_t kMostOnASocket = 256;
 
 struct Membership {
     SolicitedNodeGroup group;
@@ -135,7 +132,7 @@ private:
             Socket& socket = sockets_[i];
             if (!socket.fd) {
                 free_slot = std::min(free_slot, i);
-            } else if (!socket.full && socket.memberships < kMostOnASocket) {
+            } else if (!socket.full && socket.memberships < kMembershipsASocket) {
                 const int error = change_membership(socket.fd, IPV6_JOIN_GROUP, index_, group);
                 if (error != ENOMEM) {
                     socket.memberships += error == 0 ? 1 : 0;

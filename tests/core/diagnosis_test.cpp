@@ -1,10 +1,12 @@
-#include "core/diagnosis.hpp"
+#include "core/diagnosis/diagnosis.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -14,8 +16,10 @@ namespace {
 using namespace std::chrono_literals;
 using testing::AllOf;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr const char* kHost = "2001:db8:1::11:1";
 constexpr const char* kOwn = "2001:db8:1::3";
@@ -67,6 +71,8 @@ SystemFacts healthy() {
     state.version = "0.1.0";
     state.ready = true;
     state.host_timeout = 300s;
+    state.announce = "auto";
+    state.announce_interval = 90s;
     state.hosts = {host(kHost, "confirmed"), host(kOwn, "own")};
     StateSnapshot::Upstream served;
     served.interface = {"eth9", 2, "usable", "02:00:00:00:00:09"};
@@ -87,7 +93,6 @@ SystemFacts healthy() {
     upstream.reports_leave = true;
 
     SystemFacts facts;
-    facts.announce_interval = 60s;
     facts.kernel = KernelVersion{6, 18};
     facts.forwarding = true;
     facts.proxy_process = true;
@@ -110,9 +115,10 @@ StateSnapshot::Upstream& served(SystemFacts& facts) {
 std::vector<std::string> found(const SystemFacts& facts) {
     std::vector<std::string> ids;
     for (const Finding& finding : diagnose(facts)) {
-        EXPECT_THAT(finding.text, testing::Not(IsEmpty()));
-        EXPECT_THAT(finding.remedy, testing::Not(IsEmpty()));
-        ids.push_back(finding.id + (finding.interface.empty() ? "" : ' ' + finding.interface));
+        EXPECT_THAT(finding.text, Not(IsEmpty()));
+        EXPECT_THAT(finding.remedy, Not(IsEmpty()));
+        ids.push_back(std::string(to_string(finding.id)) +
+                      (finding.interface.empty() ? "" : ' ' + finding.interface));
     }
     return ids;
 }
@@ -124,7 +130,12 @@ TEST(Diagnosis, AHealthySystemYieldsNothing) {
     SystemFacts without_daemon = healthy();
     without_daemon.daemon.reset();
     EXPECT_THAT(found(without_daemon), IsEmpty());
-    EXPECT_THAT(unseen(without_daemon), IsEmpty());
+    EXPECT_THAT(unseen(without_daemon), ElementsAre(HasSubstr("querier")));
+
+    SystemFacts young = healthy();
+    served(young).querier.state = "unknown";
+    EXPECT_THAT(found(young), IsEmpty());
+    EXPECT_THAT(unseen(young), ElementsAre(HasSubstr("no MLD query has been heard yet")));
 }
 
 TEST(Diagnosis, NothingIsClaimedAboutWhatWasNotSeen) {
@@ -450,8 +461,10 @@ INSTANTIATE_TEST_SUITE_P(
              },
              {"reports-refused eth9", "cannot-watch eth9"}},
         Case{"new_ones_too",
-             [](Facts& f) { served(f).problems = {"moon-phase"}; },
-             {"moon-phase eth9"}},
+             [](Facts& f) {
+                 served(f).problems = {"moon-phase", "high-tide"};
+             },
+             {"degraded eth9", "degraded eth9"}},
         Case{"not_what_was_said_already",
              [](Facts& f) {
                  served(f).problems = {"no-querier", "no-prefix", "reports-discarded",
@@ -469,6 +482,15 @@ INSTANTIATE_TEST_SUITE_P(
              },
              {"reports-discarded eth9"}}),
     case_name);
+
+TEST(Diagnosis, TheTroubleshootingPageHasARowForEachFinding) {
+    std::ifstream page(SOLICITD_TROUBLESHOOTING);
+    const std::string text{std::istreambuf_iterator<char>(page), {}};
+    for (std::size_t i = 0; i < kFindingIds; ++i) {
+        const std::string name{to_string(static_cast<FindingId>(i))};
+        EXPECT_NE(text.find("\n| `" + name + "` | "), std::string::npos) << name;
+    }
+}
 
 TEST(Diagnosis, SaysWhenTheSwitchIsNearItsLimit) {
     SystemFacts facts = healthy();
@@ -491,7 +513,7 @@ TEST(Diagnosis, NamesTheSettingAndTheCommand) {
     facts.upstreams[0].downstreams = served(facts).downstreams = {"br0.7"};
     facts.downstreams[0].forwarding = false;
     EXPECT_EQ(only_finding(facts),
-              (Finding{"forwarding-off", "br0.7",
+              (Finding{FindingId::forwarding_off, "br0.7",
                        "no IPv6 forwarding (net.ipv6.conf.br0/7.forwarding = 0): we do not say "
                        "that we are a router, so its hosts drop us",
                        "sysctl -w net.ipv6.conf.br0/7.forwarding=1"}));
@@ -503,7 +525,7 @@ TEST(Diagnosis, NamesTheRouteThatWouldWin) {
     facts.downstreams[0].routes = {route(3, 256, 100)};
     EXPECT_EQ(
         only_finding(facts),
-        (Finding{"wrong-route", "br0",
+        (Finding{FindingId::wrong_route, "br0",
                  "packets for its hosts may go out of eth9: 2001:db8:1::/64 has metric 256 "
                  "here and 256 there",
                  "ip -6 route add 2001:db8:1::/64 dev br0 metric 128 table 100 (and where the "
@@ -515,7 +537,8 @@ TEST(Diagnosis, NamesTheRouteThatWouldWin) {
     facts.upstreams[0].misrouted = {{kHost, "br0"}};
     EXPECT_EQ(
         only_finding(facts),
-        (Finding{"wrong-route", "br0", "packets for its host 2001:db8:1::11:1 go out of eth9",
+        (Finding{FindingId::wrong_route, "br0",
+                 "packets for its host 2001:db8:1::11:1 go out of eth9",
                  "ip -6 route add 2001:db8:1::/64 dev br0 metric 512 (and where the network is "
                  "configured, to keep it); see ip -6 route get 2001:db8:1::11:1, ip -6 rule"}));
 }
@@ -534,12 +557,21 @@ TEST(Diagnosis, NamesWhatIsLostAndWhatIsMissing) {
     EXPECT_THAT(only_finding(facts).text, HasSubstr("without CAP_NET_ADMIN"));
 }
 
+TEST(Diagnosis, NamesAProblemThatItDoesNotKnow) {
+    SystemFacts facts = healthy();
+    served(facts).problems = {"moon-phase"};
+    EXPECT_THAT(only_finding(facts).text, HasSubstr("moon-phase"));
+}
+
 TEST(Diagnosis, SaysWhoBridgesTheGapOfAQuerier) {
     SystemFacts facts = healthy();
     served(facts).querier.state = "absent";
-    EXPECT_THAT(only_finding(facts).remedy, HasSubstr("every 60 s"));
-    facts.announce = AnnounceMode::never;
-    EXPECT_THAT(only_finding(facts).remedy, HasSubstr("announce = \"auto\""));
+    EXPECT_THAT(only_finding(facts).remedy, HasSubstr("every 90 s"));
+    state_of(facts).announce = "never";
+    EXPECT_THAT(only_finding(facts).remedy,
+                AllOf(HasSubstr("announce = \"auto\""), Not(HasSubstr("repeats"))));
+    state_of(facts).announce.clear();
+    EXPECT_THAT(only_finding(facts).remedy, EndsWith("mcast_querier 1)"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "io/findings_json.hpp"
+#include "io/check/findings_json.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@ namespace {
 TEST(FindingsJson, HasEveryFieldInTheOrderOfTheDocumentation) {
     SystemFacts::Daemon daemon{812, StateSnapshot{}, std::nullopt};
     daemon.state->version = "0.1.0";
-    EXPECT_EQ(findings_to_json({{"down", "eth9", "is down", "ip link set eth9 up"},
-                                {"forwarding-off", "", "no \"forwarding\"", "sysctl"}},
+    EXPECT_EQ(findings_to_json({{FindingId::down, "eth9", "is down", "ip link set eth9 up"},
+                                {FindingId::forwarding_off, "", "no \"forwarding\"", "sysctl"}},
                                {"something could not be looked at"}, &daemon),
               R"({
   "format_version": 1,
@@ -54,7 +54,8 @@ TEST(FindingsJson, ADaemonThatDoesNotAnswerHasNoVersion) {
 }
 
 TEST(FindingsJson, BytesThatAreNotUtf8AreReplaced) {
-    EXPECT_NE(findings_to_json({{"down", "eth\xFF", "", ""}}, {}, nullptr).find("eth\xEF\xBF\xBD"),
+    EXPECT_NE(findings_to_json({{FindingId::down, "eth\xFF", "", ""}}, {}, nullptr)
+                  .find("eth\xEF\xBF\xBD"),
               std::string::npos);
 }
 

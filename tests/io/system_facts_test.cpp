@@ -1,4 +1,4 @@
-#include "io/system_facts.hpp"
+#include "io/check/system_facts.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,12 +15,12 @@
 #include <string>
 #include <vector>
 
+#include "io/check/link_survey.hpp"
+#include "io/check/mld_trial.hpp"
+#include "io/check/processes.hpp"
 #include "io/fd.hpp"
 #include "io/kernel.hpp"
 #include "io/kernel_groups.hpp"
-#include "io/link_survey.hpp"
-#include "io/mld_trial.hpp"
-#include "io/processes.hpp"
 
 namespace solicitd::io {
 namespace {

@@ -55,7 +55,9 @@ assert_equal "exit status" 0 "$status"
 assert_equal "all of it" "nothing found wrong" "$output"
 check --json
 assert_equal "the daemon" "$daemon_pid" "$(jq .daemon.pid <<<"$output")"
-assert_equal "findings and remarks" '[] []' "$(jq -r '"\(.findings) \(.remarks)"' <<<"$output")"
+# Until the next query, which may take two minutes, one remark tells that none was heard.
+assert_equal "findings and remarks" '[] []' "$(jq -r '.remarks |= map(
+    select(test("no MLD query has been heard yet") | not)) | "\(.findings) \(.remarks)"' <<<"$output")"
 
 step "A trial leaves nothing behind, and its group is left again"
 before=$(in_ns router ip -6 maddr show dev eth9)
@@ -301,13 +303,24 @@ assert_healthy
 step "The querier stops"
 querier() { state "[.upstreams[].querier.$1] | first"; }
 querier_asks_every() { [ "$(querier interval)" = "$1" ]; }
-# A querier that starts tells its interval at once.
-in_ns switch ip link set sw type bridge mcast_querier 0 mcast_query_interval 100
-in_ns switch ip link set sw type bridge mcast_querier 1
-eventually 10 querier_asks_every 1
-in_ns switch ip link set sw type bridge mcast_querier 0
-eventually 10 finds "no-querier eth9"
+# silence_querier: once the daemon knows that it asks each second.
+silence_querier() {
+    # A querier that starts tells its interval at once.
+    in_ns switch ip link set sw type bridge mcast_querier 0 mcast_query_interval 100
+    in_ns switch ip link set sw type bridge mcast_querier 1
+    eventually 10 querier_asks_every 1
+    in_ns switch ip link set sw type bridge mcast_querier 0
+    eventually 10 finds "no-querier eth9"
+}
+silence_querier
 assert_finding no-querier eth9 'no MLD querier is heard.*: switch one on .* every 60 s'
+in_ns switch ip link set sw type bridge mcast_querier 1
+assert_healthy
+step "... and the daemon, unlike the configuration that is looked at, never announces"
+stop_daemon
+start_knowing --announce never eth9 br0
+silence_querier
+assert_finding no-querier eth9 'switch one on .*; announce = "auto" bridges the gap'
 in_ns switch ip link set sw type bridge mcast_querier 1
 assert_healthy
 
@@ -331,16 +344,9 @@ eventually 5 gateway_reaches "$host1"
 assert_healthy
 
 step "As many groups as a switch may take"
-# add_neighbors COUNT: in the neighbor table at once, without a word on the LAN.
-add_neighbors() {
-    for number in $(seq "$1"); do
-        printf 'neigh replace %s40:%x lladdr 02:00:00:00:00:40 nud permanent dev br0\n' \
-            "$prefix" "$number"
-    done | in_ns router ip -6 -batch -
-}
-add_neighbors 3000
+add_neighbors 1 3000
 holds_all() { [ "$(counter memberships.held)" -ge "$1" ]; }
 wait_for 10 holds_all 3000
 assert_healthy
-add_neighbors 3690
+add_neighbors 3001 3690
 assert_finding many-groups eth9 'groups are held: a Linux bridge upstream refuses more than 4096'

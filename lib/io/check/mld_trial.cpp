@@ -1,4 +1,4 @@
-#include "io/mld_trial.hpp"
+#include "io/check/mld_trial.hpp"
 
 #include <algorithm>
 #include <random>

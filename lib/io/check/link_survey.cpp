@@ -1,4 +1,4 @@
-#include "io/link_survey.hpp"
+#include "io/check/link_survey.hpp"
 
 #include <linux/if_addr.h>
 #include <linux/if_link.h>

@@ -1,6 +1,4 @@
-#include "io/system_facts.hpp"
-
-#include <sys/utsname.h>
+#include "io/check/system_facts.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,13 +9,14 @@
 #include <system_error>
 #include <utility>
 
+#include "core/limits.hpp"
 #include "core/on_link_prefixes.hpp"
 #include "io/capture_mode.hpp"
+#include "io/check/link_survey.hpp"
+#include "io/check/mld_trial.hpp"
+#include "io/check/processes.hpp"
+#include "io/check/route_lookup.hpp"
 #include "io/kernel_groups.hpp"
-#include "io/link_survey.hpp"
-#include "io/mld_trial.hpp"
-#include "io/processes.hpp"
-#include "io/route_lookup.hpp"
 
 namespace solicitd::io {
 namespace {
@@ -46,11 +45,6 @@ std::optional<KernelGroups> groups_in_kernel() {
     }
 }
 
-std::optional<KernelVersion> running_kernel() {
-    utsname system{};
-    return uname(&system) == 0 ? parse_kernel_release(system.release) : std::nullopt;
-}
-
 /// One look at one machine.
 class Gatherer {
 public:
@@ -61,11 +55,10 @@ public:
         if (link == nullptr) {
             return facts;
         }
-        constexpr std::uint32_t kLeastMtu = 1280;  // RFC 8200 5
         facts.exists = true;
         facts.running = link->running;
         facts.has_ipv6 =
-            link->mtu >= kLeastMtu && !read_switch(name, "disable_ipv6").value_or(true);
+            link->mtu >= kLeastMtu && !read_switch(name, "disable_ipv6").value_or(false);
         facts.snooping_bridge = link->snooping_bridge;
         facts.bridge = name_of(link->bridge);
         facts.forwarding = read_switch(name, "forwarding");
@@ -168,8 +161,6 @@ SystemFacts gather_system_facts(const Config& config, std::optional<SystemFacts:
     const Gatherer gatherer;
     SystemFacts facts;
     facts.capture = config.capture;
-    facts.announce = config.announce;
-    facts.announce_interval = config.announce_interval;
     facts.kernel = running_kernel();
     facts.forwarding = read_switch("all", "forwarding");
     facts.proxy_process = runs_here(kProxies);

@@ -1,4 +1,4 @@
-#include "io/findings_json.hpp"
+#include "io/check/findings_json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -8,7 +8,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json described(const Finding& finding) {
-    return {{"id", finding.id},
+    return {{"id", to_string(finding.id)},
             {"interface", finding.interface.empty() ? Json(nullptr) : Json(finding.interface)},
             {"text", finding.text},
             {"remedy", finding.remedy}};

@@ -1,4 +1,4 @@
-#include "io/processes.hpp"
+#include "io/check/processes.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -3,7 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "core/diagnosis.hpp"
+#include "core/diagnosis/facts.hpp"
+#include "core/diagnosis/finding.hpp"
 
 namespace solicitd::io {
 

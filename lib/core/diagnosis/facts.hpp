@@ -58,8 +58,6 @@ struct SystemFacts {
     };
 
     CaptureMode capture = CaptureMode::automatic;
-    AnnounceMode announce = AnnounceMode::automatic;
-    std::chrono::seconds announce_interval{};
     std::optional<KernelVersion> kernel;
     std::optional<bool> forwarding;  ///< net.ipv6.conf.all.forwarding
     /// A process known to proxy Neighbor Discovery runs in this network namespace.
@@ -69,21 +67,5 @@ struct SystemFacts {
     std::vector<Interface> downstreams;
     std::optional<Daemon> daemon;  ///< the one that runs
 };
-
-/// Something that is wrong, and what to do about it.
-struct Finding {
-    std::string id;         ///< by which docs/troubleshooting.md lists it
-    std::string interface;  ///< "": the machine's
-    std::string text;       ///< what was seen
-    std::string remedy;
-
-    friend bool operator==(const Finding&, const Finding&) = default;
-};
-
-/// All that is wrong: causes, not what follows from them. Empty for a healthy system.
-[[nodiscard]] std::vector<Finding> diagnose(const SystemFacts& facts);
-
-/// What could not be looked at, a line each.
-[[nodiscard]] std::vector<std::string> unseen(const SystemFacts& facts);
 
 }  // namespace solicitd

@@ -1,4 +1,4 @@
-#include "io/route_lookup.hpp"
+#include "io/check/route_lookup.hpp"
 
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>

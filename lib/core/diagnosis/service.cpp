@@ -1,0 +1,121 @@
+#include "core/diagnosis/rules.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace solicitd::rules {
+namespace {
+
+/// The daemon's problems have the names of our findings.
+FindingId id_of(std::string_view problem) {
+    for (std::size_t i = 0; i < kFindingIds; ++i) {
+        const auto id = static_cast<FindingId>(i);
+        if (to_string(id) == problem) {
+            return id;
+        }
+    }
+    return FindingId::degraded;
+}
+
+bool is_said_better(FindingId id, const Upstream& upstream, const Findings& findings) {
+    const auto found = [&](FindingId other) {
+        return has_found(findings, other, upstream.link.name);
+    };
+    switch (id) {
+        case FindingId::degraded: return false;  // it may stand for several
+        case FindingId::joins_failing: return found(id) || found(FindingId::optmem_low);
+        case FindingId::reports_refused: return found(id) || found(FindingId::reports_discarded);
+        case FindingId::reports_discarded:
+            // The daemon looks now and then, we have tried it just now.
+            return found(id) || upstream.reports_leave.has_value();
+        default: return found(id);
+    }
+}
+
+std::string complaint(FindingId id, const std::string& problem) {
+    switch (id) {
+        case FindingId::joins_failing: return "the kernel refuses to join groups";
+        case FindingId::reports_refused: return "the kernel refuses solicitd's own MLD reports";
+        case FindingId::reports_discarded:
+            return "the kernel discards MLD reports: a firewall eats them";
+        case FindingId::no_link_local:
+            return "has no link-local address, from which alone MLD reports may be sent";
+        case FindingId::cannot_watch:
+            return "solicitd cannot watch it, or one of its downstreams: what is said there is not "
+                   "heard";
+        default: return "solicitd says that it is degraded: " + problem;
+    }
+}
+
+}  // namespace
+
+void look_at_daemon(const SystemFacts::Daemon& daemon, Findings& findings) {
+    const std::string named = "solicitd (pid " + std::to_string(daemon.pid) + ')';
+    if (!daemon.state) {
+        findings.push_back({FindingId::no_answer, "", named + " runs, but does not answer",
+                            "systemctl restart solicitd; its journal may say why: journalctl "
+                            "_PID=" +
+                                std::to_string(daemon.pid)});
+    }
+    if (!daemon.capabilities) {
+        return;
+    }
+    constexpr std::pair<unsigned, std::string_view> kNeeded[] = {{13, "CAP_NET_RAW"},
+                                                                 {12, "CAP_NET_ADMIN"}};
+    std::string missing;
+    for (const auto& [bit, name] : kNeeded) {
+        if ((*daemon.capabilities >> bit & 1U) == 0) {
+            missing.append(missing.empty() ? "" : " and ").append(name);
+        }
+    }
+    if (!missing.empty()) {
+        findings.push_back({FindingId::no_capability, "", named + " runs without " + missing,
+                            "start it as the service does (AmbientCapabilities=CAP_NET_RAW "
+                            "CAP_NET_ADMIN), or as root"});
+    }
+}
+
+void look_at_service(const SystemFacts& facts, Findings& findings) {
+    if (!facts.daemon || !facts.daemon->state) {
+        return;
+    }
+    const std::string remedy =
+        "systemctl reload solicitd (or was another --runtime-dir or configuration meant?)";
+    for (const Upstream& upstream : facts.upstreams) {
+        const UpstreamState* const served = find_state(facts, upstream.link.name);
+        if (served == nullptr) {
+            findings.push_back({FindingId::not_served, upstream.link.name,
+                                "the solicitd that runs does not serve it", remedy});
+            continue;
+        }
+        for (const std::string& downstream : upstream.downstreams) {
+            if (std::find(served->downstreams.begin(), served->downstreams.end(), downstream) ==
+                served->downstreams.end()) {
+                findings.push_back(
+                    {FindingId::not_served, downstream,
+                     "the solicitd that runs does not serve it for " + upstream.link.name, remedy});
+            }
+        }
+    }
+}
+
+void look_at_problems(const Upstream& upstream, const UpstreamState& state, Findings& findings) {
+    for (const std::string& problem : state.problems) {
+        const FindingId id = id_of(problem);
+        if (!is_said_better(id, upstream, findings)) {
+            const bool by_firewall =
+                id == FindingId::reports_refused || id == FindingId::reports_discarded;
+            findings.push_back({id, upstream.link.name, complaint(id, problem),
+                                by_firewall ? allow_reports()
+                                : id == FindingId::no_link_local
+                                    ? "ip -6 addr show dev " + upstream.link.name +
+                                          " scope link: is it there, and no dadfailed or tentative?"
+                                    : "its journal says why: journalctl -u solicitd"});
+        }
+    }
+}
+
+}  // namespace solicitd::rules
