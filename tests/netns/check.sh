@@ -52,7 +52,7 @@ start_daemon
 wait_for 10 gateway_reaches "$host1"
 check
 assert_equal "exit status" 0 "$status"
-assert_equal "all of it" "nothing found wrong" "$output"
+assert_equal "all of it" "nothing found wrong" "$(grep -v "no MLD query" <<<"$output")"
 check --json
 assert_equal "the daemon" "$daemon_pid" "$(jq .daemon.pid <<<"$output")"
 # Until the next query, which may take two minutes, one remark tells that none was heard.
