@@ -155,15 +155,15 @@ private:
     void told_of_querier(Upstream& upstream, QuerierWatch::Change change, Turn turn);
     void repeat_announcements(Upstream& upstream, TimePoint now);
     void announce(Upstream& upstream, std::string_view reason, Announcer::Window window,
-                  TimePoint now, std::optional<MldVersion> version = std::nullopt);
+                  TimePoint now, std::optional<MldVersion> version = std::nullopt) const;
     void follow_link(Upstream& upstream, const Interface& before, Turn turn);
-    void forget_link(Upstream& upstream, Turn turn);
+    void forget_link(Upstream& upstream, Turn turn) const;
     void link_local_seen(DownstreamId downstream, const NeighborSeen& event, Turn turn);
     [[nodiscard]] static bool can_report(const Upstream& upstream);
     void look_when_due(const Upstream& upstream);
     void look_at_output(Upstream& upstream, const MldOutput& output, Turn turn);
     void report_on_lan(DownstreamId downstream, const GroupReported& event, Turn turn);
-    void report_of_others(Upstream& upstream, const GroupReported& event, TimePoint now);
+    void report_of_others(Upstream& upstream, const GroupReported& event, TimePoint now) const;
     void ask_lan(Upstream& upstream, const Ipv6Address& target, Turn turn);
     [[nodiscard]] static std::vector<Problem> problems(const Upstream& upstream);
 

@@ -183,7 +183,7 @@ void Engine::follow_link(Upstream& upstream, const Interface& before, Turn turn)
 }
 
 /// What was known of the interface is of no use for the next one of its name.
-void Engine::forget_link(Upstream& upstream, Turn turn) {
+void Engine::forget_link(Upstream& upstream, Turn turn) const {
     turn.actions.emplace_back(StopCapture{upstream.link.index});
     upstream.querier = QuerierWatch();
     upstream.announcer.cancel();
@@ -209,7 +209,7 @@ void Engine::repeat_announcements(Upstream& upstream, TimePoint now) {
 
 /// With nothing held there is nothing to remind of: the join that comes next is reported anyway.
 void Engine::announce(Upstream& upstream, std::string_view reason, Announcer::Window window,
-                      TimePoint now, std::optional<MldVersion> version) {
+                      TimePoint now, std::optional<MldVersion> version) const {
     if (config_.announce != AnnounceMode::never && upstream.plan.held() > 0) {
         upstream.announcer.ask(reason, now, window, version);
     }
@@ -267,7 +267,7 @@ void Engine::report_on_lan(DownstreamId downstream, const GroupReported& event, 
 
 /// In MLDv1 another host's report makes the kernel withhold ours (RFC 2710 4), and the snooper does
 /// not learn that we listen, too. Once a query: another solicitd would hear ours and do the same.
-void Engine::report_of_others(Upstream& upstream, const GroupReported& event, TimePoint now) {
+void Engine::report_of_others(Upstream& upstream, const GroupReported& event, TimePoint now) const {
     if (config_.announce == AnnounceMode::never || event.version != MldVersion::v1 ||
         upstream.querier.version(now) != MldVersion::v1 || !upstream.plan.holds(event.group) ||
         upstream.answered_v1.contains(event.group)) {
