@@ -18,7 +18,7 @@ finds_nothing() {
 }
 # assert_finding ID INTERFACE TEXT: this, named correctly in both forms, and nothing else.
 assert_finding() {
-    eventually 5 finds "$1 $2"
+    eventually 30 finds "$1 $2"
     check --json
     assert_equal "exit status with --json" 1 "$status"
     check
@@ -28,7 +28,7 @@ assert_finding() {
     assert_match "text" "^$begin.*$3" "$output"
     assert_equal "last line" "1 finding" "${output##*$'\n'}"
 }
-assert_healthy() { eventually 5 finds_nothing; }
+assert_healthy() { eventually 30 finds_nothing; }
 # start_knowing [OPTION...] UPSTREAM DOWNSTREAM: the daemon, which then knows host1.
 start_knowing() {
     start_daemon "$@"
@@ -346,7 +346,7 @@ assert_healthy
 step "As many groups as a switch may take"
 add_neighbors 1 3000
 holds_all() { [ "$(counter memberships.held)" -ge "$1" ]; }
-wait_for 10 holds_all 3000
+wait_for 30 holds_all 3000
 assert_healthy
 add_neighbors 3001 3690
 assert_finding many-groups eth9 'groups are held: a Linux bridge upstream refuses more than 4096'
