@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A host that sends no Neighbor Discovery at all is served for the groups that it reports by MLD.
 . "$(dirname "$0")/lib.sh"
+mld_evidence=true
 make_topology
 
 # Its address is used at once, without DAD; and it knows the router, so it need not ask for it.

@@ -12,6 +12,10 @@ running() { kill -0 "$daemon_pid"; }
 status_text() { sed -n 's/^STATUS=//p' "$notify_log" | tail -n 1; }
 logged() { grep -Eq -- "$1" "$daemon_log"; }
 
+# A host may report its group at any moment, in answer to a query, and so claim it for minutes:
+# only scenarios about that want it. An option of their own comes later, and counts.
+: "${mld_evidence:=false}"
+
 # launch_daemon [OPTION...] [INTERFACE...]: in the router, without waiting for anything.
 launch_daemon() {
     if [ -z "${notify_listener:-}" ]; then
@@ -21,7 +25,7 @@ launch_daemon() {
     fi
     : >"$notify_log"
     NOTIFY_SOCKET=$work/notify spawn router "$SOLICITD" --runtime-dir "$work/run" \
-        --state-dir "$work/state" "$@" >>"$daemon_log" 2>&1
+        --state-dir "$work/state" --mld-evidence "$mld_evidence" "$@" >>"$daemon_log" 2>&1
     daemon_pid=$spawned
 }
 
