@@ -12,6 +12,7 @@ of an ordinary user does not have.
 """
 
 import argparse
+import errno
 import itertools
 import socket
 import struct
@@ -91,7 +92,12 @@ def listen(arguments):
     sniffer.bind((arguments.interface, ETH_P_ALL))
     print("listening", flush=True)
     while True:
-        frame, (_, _, packet_type, *_) = sniffer.recvfrom(65536)
+        try:
+            frame, (_, _, packet_type, *_) = sniffer.recvfrom(65536)
+        except OSError as error:
+            if error.errno != errno.ENETDOWN:  # what it hears again once the interface is up
+                raise
+            continue
         direction = "out" if packet_type == PACKET_OUTGOING else "in"
         when = [time.monotonic_ns() // 1000] if arguments.times else []
         for line in describe(frame, arguments.packets):
