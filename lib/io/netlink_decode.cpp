@@ -37,7 +37,9 @@ public:
         return parse(static_cast<nlattr*>(nla_data(nest)), nla_len(nest), policy);
     }
     [[nodiscard]] bool parse(nlattr* first, int length, const Policy& policy) {
-        return nla_parse(table_.data(), static_cast<int>(Max), first, length, policy.data()) >= 0;
+        // libnl takes it as const from 3.5 on, and has never written to it.
+        return nla_parse(table_.data(), static_cast<int>(Max), first, length,
+                         const_cast<nla_policy*>(policy.data())) >= 0;
     }
     [[nodiscard]] const nlattr* operator[](std::size_t type) const { return table_[type]; }
 
