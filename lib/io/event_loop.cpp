@@ -11,11 +11,17 @@
 #include <system_error>
 #include <utility>
 
+#include "io/wake_up_limit.hpp"
+
 namespace solicitd::io {
 
 namespace {
 
 constexpr clockid_t kClock = CLOCK_BOOTTIME;
+
+/// Work between two sleeps. With the pause that follows when wake-ups are used up, a flood gets half
+/// of a processor, and the kernel drops the rest of it.
+constexpr Duration kTurn = std::chrono::milliseconds{2};
 
 // No std::string: this runs at every turn of the loop.
 void check(int result, const char* what) {
@@ -31,6 +37,15 @@ std::uint64_t to_usec(Duration duration) {
         std::max(std::chrono::ceil<microseconds>(duration), microseconds{0}).count());
 }
 
+// Deaf to everything: what comes meanwhile is dealt with together. A signal may cut it short.
+void sleep_until(TimePoint when) {
+    using namespace std::chrono;
+    const nanoseconds since_boot = when.time_since_epoch();
+    const auto whole = floor<seconds>(since_boot);
+    const timespec time{static_cast<time_t>(whole.count()), (since_boot - whole).count()};
+    clock_nanosleep(kClock, TIMER_ABSTIME, &time, nullptr);
+}
+
 }  // namespace
 
 struct EventLoop::Impl {
@@ -39,7 +54,18 @@ struct EventLoop::Impl {
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
+    void turn();
+    void sleep();
+    /// Calls what is due, one callback at most; false when nothing was within `timeout_usec`.
+    bool dispatch(std::uint64_t timeout_usec) const {
+        const int result = sd_event_run(event, timeout_usec);
+        check(result, "the event loop failed");
+        return result > 0;
+    }
+    [[nodiscard]] bool ended() const { return exit_code || failure; }
+
     sd_event* event = nullptr;
+    WakeUpLimit wake_ups;
     std::optional<int> exit_code;
     std::exception_ptr failure;
 };
@@ -129,10 +155,30 @@ EventLoop::Timer EventLoop::make_timer(Duration accuracy, std::function<void()> 
     return timer;
 }
 
+/// Everything that is due, as far as that is done within the time.
+void EventLoop::Impl::turn() {
+    const TimePoint end = now() + kTurn;
+    while (!ended() && dispatch(0) && now() < end) {
+    }
+}
+
+void EventLoop::Impl::sleep() {
+    if (const auto until = wake_ups.rest_until(now())) {
+        sleep_until(*until);
+    } else {
+        dispatch(UINT64_MAX);
+    }
+    wake_ups.spend(now());
+}
+
 // Not sd_event_loop(): that can be left only once in the life of an sd_event.
 int EventLoop::run() {
-    while (!impl_->exit_code && !impl_->failure) {
-        check(sd_event_run(impl_->event, UINT64_MAX), "the event loop failed");
+    for (;;) {
+        impl_->turn();
+        if (impl_->ended()) {
+            break;
+        }
+        impl_->sleep();
     }
     const auto exit_code = std::exchange(impl_->exit_code, std::nullopt);
     if (impl_->failure) {
