@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "io/wake_up_limit.hpp"
+#include "io/pace.hpp"
 
 namespace solicitd::io {
 
@@ -19,8 +19,7 @@ namespace {
 
 constexpr clockid_t kClock = CLOCK_BOOTTIME;
 
-/// Work between two sleeps. With the pause that follows when wake-ups are used up, a flood gets half
-/// of a processor, and the kernel drops the rest of it.
+/// Between two sleeps, when there is always more to do.
 constexpr Duration kTurn = std::chrono::milliseconds{2};
 
 // No std::string: this runs at every turn of the loop.
@@ -35,6 +34,12 @@ std::uint64_t to_usec(Duration duration) {
     using std::chrono::microseconds;
     return static_cast<std::uint64_t>(
         std::max(std::chrono::ceil<microseconds>(duration), microseconds{0}).count());
+}
+
+TimePoint read(clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);  // cannot fail: Linux has had these clocks since 2.6.39
+    return TimePoint{std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec}};
 }
 
 // Deaf to everything: what comes meanwhile is dealt with together. A signal may cut it short.
@@ -65,7 +70,9 @@ struct EventLoop::Impl {
     [[nodiscard]] bool ended() const { return exit_code || failure; }
 
     sd_event* event = nullptr;
-    WakeUpLimit wake_ups;
+    Pace pace;
+    TimePoint woke;
+    TimePoint worked_until;  // on the clock of the thread's CPU time
     std::optional<int> exit_code;
     std::exception_ptr failure;
 };
@@ -115,9 +122,7 @@ EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
 EventLoop::~EventLoop() = default;
 
 TimePoint EventLoop::now() {
-    timespec time{};
-    clock_gettime(kClock, &time);  // cannot fail: Linux has this clock since 2.6.39
-    return TimePoint{std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec}};
+    return read(kClock);
 }
 
 EventLoop::Source EventLoop::on_readable(int fd, std::function<void()> callback) {
@@ -163,12 +168,14 @@ void EventLoop::Impl::turn() {
 }
 
 void EventLoop::Impl::sleep() {
-    if (const auto until = wake_ups.rest_until(now())) {
+    const TimePoint worked = read(CLOCK_THREAD_CPUTIME_ID);
+    pace.spend(woke, worked - std::exchange(worked_until, worked));
+    if (const auto until = pace.rest_until(now())) {
         sleep_until(*until);
     } else {
         dispatch(UINT64_MAX);
     }
-    wake_ups.spend(now());
+    woke = now();
 }
 
 // Not sd_event_loop(): that can be left only once in the life of an sd_event.

@@ -18,9 +18,9 @@ namespace solicitd::io {
 /// leaves a callback ends run() and is thrown from there. A Source, or a Timer, must not outlive
 /// its loop; destroying one inside its own callback is allowed.
 ///
-/// It wakes up at most 250 times in any second (WakeUpLimit). Whoever makes more happen finds it
-/// asleep for 4 ms at a time, and awake for 2 ms of them at most; the watchdog, timers and signals
-/// have their turn among the rest. What comes after a pause is dealt with at once.
+/// It wakes up at most 250 times in any second, and takes half of a processor in the long run; see
+/// Pace. Whoever makes more happen finds it asleep for 4 ms at a time; timers, signals and the
+/// watchdog have their turn among the rest. What comes after a pause is dealt with at once.
 class EventLoop {
 public:
     /// Unregisters its callback when destroyed.

@@ -51,8 +51,9 @@ constexpr std::size_t kMostBatch = 64;
     for (;;) {
         epoll_event event{};
         epoll_wait(epoll.get(), &event, 1, -1);
-        bench::checked(recvmmsg(fd.get(), headers.data(), static_cast<unsigned>(batch), MSG_DONTWAIT, nullptr),
-                       "receive");
+        bench::checked(
+            recvmmsg(fd.get(), headers.data(), static_cast<unsigned>(batch), MSG_DONTWAIT, nullptr),
+            "receive");
     }
 }
 
