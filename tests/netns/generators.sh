@@ -40,10 +40,10 @@ for message in 7 9; do
 done
 
 step "scapy's fuzz(), replayed"
-"$netns_dir/forge.py" fuzz "$work/lan.pcap" lan 2000
-"$netns_dir/forge.py" fuzz "$work/upstream.pcap" upstream 2000
-attack_heard "" host1 tcpreplay --intf1=eth0 --loop=20 --topspeed --preload-pcap "$work/lan.pcap"
-attack_heard upstream. gw tcpreplay --intf1=eth0 --loop=20 --topspeed --preload-pcap \
+"$netns_dir/forge.py" fuzz "$work/lan.pcap" lan 300
+"$netns_dir/forge.py" fuzz "$work/upstream.pcap" upstream 300
+attack_heard "" host1 tcpreplay --intf1=eth0 --loop=200 --topspeed --preload-pcap "$work/lan.pcap"
+attack_heard upstream. gw tcpreplay --intf1=eth0 --loop=200 --topspeed --preload-pcap \
     "$work/upstream.pcap"
 
 step "A host's own words, replayed"
