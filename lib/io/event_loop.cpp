@@ -59,7 +59,7 @@ struct EventLoop::Impl {
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    void turn();
+    void turn() const;
     void sleep();
     /// Calls what is due, one callback at most; false when nothing was within `timeout_usec`.
     bool dispatch(std::uint64_t timeout_usec) const {
@@ -161,7 +161,7 @@ EventLoop::Timer EventLoop::make_timer(Duration accuracy, std::function<void()> 
 }
 
 /// Everything that is due, as far as that is done within the time.
-void EventLoop::Impl::turn() {
+void EventLoop::Impl::turn() const {
     const TimePoint end = now() + kTurn;
     while (!ended() && dispatch(0) && now() < end) {
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What others have written to break IPv6: thc-ipv6, scapy's fuzz(), and tcpreplay of captures.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/attack.sh"
+. "$netns_dir/lib/attack.sh"
 need atk6-flood_solicitate6 atk6-flood_advertise6 atk6-flood_mld6 atk6-flood_mld26 \
     atk6-fuzz_ip6 tcpreplay
 /usr/bin/python3 -c 'import scapy.all' 2>/dev/null || skip "not installed: python3-scapy"
@@ -23,21 +23,19 @@ attack_heard() {
     ok "$came messages"
 }
 
+mld_evidence=true
 start_daemon_to_attack
 
 step "thc-ipv6 on the LAN"
 for tool in flood_solicitate6 flood_advertise6 flood_mld6 flood_mld26; do
     attack_heard "" host1 timeout -s INT -k 1 2 "atk6-$tool" eth0
 done
-for message in 2 3 5 8; do
+for message in 2 3; do
     attack_heard "" host1 timeout -s INT -k 1 2 atk6-fuzz_ip6 -a -x "-$message" eth0 ff02::1
 done
 
 step "thc-ipv6 upstream"
 attack_heard upstream. gw timeout -s INT -k 1 2 atk6-flood_mld6 eth0
-for message in 7 9; do
-    attack_heard upstream. gw timeout -s INT -k 1 2 atk6-fuzz_ip6 -a -x "-$message" eth0 ff02::1
-done
 
 step "scapy's fuzz(), replayed"
 "$netns_dir/forge.py" fuzz "$work/lan.pcap" lan 300
