@@ -11,11 +11,16 @@
 #include <system_error>
 #include <utility>
 
+#include "io/pace.hpp"
+
 namespace solicitd::io {
 
 namespace {
 
 constexpr clockid_t kClock = CLOCK_BOOTTIME;
+
+/// Between two sleeps, when there is always more to do.
+constexpr Duration kTurn = std::chrono::milliseconds{2};
 
 // No std::string: this runs at every turn of the loop.
 void check(int result, const char* what) {
@@ -31,6 +36,21 @@ std::uint64_t to_usec(Duration duration) {
         std::max(std::chrono::ceil<microseconds>(duration), microseconds{0}).count());
 }
 
+TimePoint read(clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);  // cannot fail: Linux has had these clocks since 2.6.39
+    return TimePoint{std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec}};
+}
+
+// Deaf to everything: what comes meanwhile is dealt with together. A signal may cut it short.
+void sleep_until(TimePoint when) {
+    using namespace std::chrono;
+    const nanoseconds since_boot = when.time_since_epoch();
+    const auto whole = floor<seconds>(since_boot);
+    const timespec time{static_cast<time_t>(whole.count()), (since_boot - whole).count()};
+    clock_nanosleep(kClock, TIMER_ABSTIME, &time, nullptr);
+}
+
 }  // namespace
 
 struct EventLoop::Impl {
@@ -39,7 +59,20 @@ struct EventLoop::Impl {
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
+    void turn() const;
+    void sleep();
+    /// Calls what is due, one callback at most; false when nothing was within `timeout_usec`.
+    bool dispatch(std::uint64_t timeout_usec) const {
+        const int result = sd_event_run(event, timeout_usec);
+        check(result, "the event loop failed");
+        return result > 0;
+    }
+    [[nodiscard]] bool ended() const { return exit_code || failure; }
+
     sd_event* event = nullptr;
+    Pace pace;
+    TimePoint woke;
+    TimePoint worked_until;  // on the clock of the thread's CPU time
     std::optional<int> exit_code;
     std::exception_ptr failure;
 };
@@ -89,9 +122,7 @@ EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
 EventLoop::~EventLoop() = default;
 
 TimePoint EventLoop::now() {
-    timespec time{};
-    clock_gettime(kClock, &time);  // cannot fail: Linux has this clock since 2.6.39
-    return TimePoint{std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec}};
+    return read(kClock);
 }
 
 EventLoop::Source EventLoop::on_readable(int fd, std::function<void()> callback) {
@@ -129,10 +160,32 @@ EventLoop::Timer EventLoop::make_timer(Duration accuracy, std::function<void()> 
     return timer;
 }
 
+/// Everything that is due, as far as that is done within the time.
+void EventLoop::Impl::turn() const {
+    const TimePoint end = now() + kTurn;
+    while (!ended() && dispatch(0) && now() < end) {
+    }
+}
+
+void EventLoop::Impl::sleep() {
+    const TimePoint worked = read(CLOCK_THREAD_CPUTIME_ID);
+    pace.spend(woke, worked - std::exchange(worked_until, worked));
+    if (const auto until = pace.rest_until(now())) {
+        sleep_until(*until);
+    } else {
+        dispatch(UINT64_MAX);
+    }
+    woke = now();
+}
+
 // Not sd_event_loop(): that can be left only once in the life of an sd_event.
 int EventLoop::run() {
-    while (!impl_->exit_code && !impl_->failure) {
-        check(sd_event_run(impl_->event, UINT64_MAX), "the event loop failed");
+    for (;;) {
+        impl_->turn();
+        if (impl_->ended()) {
+            break;
+        }
+        impl_->sleep();
     }
     const auto exit_code = std::exchange(impl_->exit_code, std::nullopt);
     if (impl_->failure) {

@@ -75,6 +75,7 @@ struct PacketCapture::Impl {
     void listen(const std::string& name);
     void read_batch();
     void take(std::size_t slot, std::size_t size);
+    void offer(std::size_t slot);
     void count_drops();
     [[nodiscard]] bool is_bound() const;
 
@@ -115,6 +116,7 @@ PacketCapture::Impl::Impl(EventLoop& loop, Ifindex the_index, const std::string&
         headers[i].msg_hdr.msg_iov = &vectors[i];
         headers[i].msg_hdr.msg_iovlen = 1;
         headers[i].msg_hdr.msg_control = controls[i].data();
+        offer(i);
     }
     source = loop.on_readable(fd.get(), [this] { read_batch(); });
 }
@@ -175,13 +177,10 @@ void PacketCapture::Impl::listen(const std::string& name) {
 // when it is up; or for one that was deleted, after which it never does, even if another
 // interface gets the same index.
 void PacketCapture::Impl::read_batch() {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-        headers[i].msg_hdr.msg_namelen = sizeof senders[i];
-        headers[i].msg_hdr.msg_controllen = controls[i].size();
-    }
     const int received = recvmmsg(fd.get(), headers.data(), kBatch, 0, nullptr);
-    for (int i = 0; i < received; ++i) {
-        take(static_cast<std::size_t>(i), headers[static_cast<std::size_t>(i)].msg_len);
+    for (std::size_t i = 0; static_cast<int>(i) < received; ++i) {
+        take(i, headers[i].msg_len);
+        offer(i);
     }
     if (received < 0 && errno != EAGAIN && errno != EINTR && !is_bound()) {
         if (unbound) {
@@ -193,6 +192,12 @@ void PacketCapture::Impl::read_batch() {
     if (received == static_cast<int>(kBatch)) {
         count_drops();
     }
+}
+
+/// The kernel has put there how much it wrote; the next message may have all the room again.
+void PacketCapture::Impl::offer(std::size_t slot) {
+    headers[slot].msg_hdr.msg_namelen = sizeof senders[slot];
+    headers[slot].msg_hdr.msg_controllen = controls[slot].size();
 }
 
 void PacketCapture::Impl::take(std::size_t slot, std::size_t size) {

@@ -1,16 +1,20 @@
 #include "io/event_loop.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "io/fd.hpp"
@@ -242,19 +246,114 @@ TEST_F(EventLoopTest, ASignalThatIsNotBlockedIsRefused) {
     EXPECT_THROW(static_cast<void>(loop_.on_signal(SIGUSR2, [] {})), std::system_error);
 }
 
+long voluntary_sleeps() {
+    rusage usage{};
+    ::getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
 TEST_F(EventLoopTest, SleepsThroughWhenThereIsNothingToDo) {
     const auto source = loop_.on_readable(read_end_.get(), [] { FAIL() << "nothing to read"; });
     auto timer = loop_.make_timer(kPrecise, [this] { loop_.stop(0); });
-    const auto voluntary_sleeps = [] {
-        rusage usage{};
-        ::getrusage(RUSAGE_THREAD, &usage);
-        return usage.ru_nvcsw;
-    };
     const auto before = voluntary_sleeps();
     timer.set(EventLoop::now() + 300ms);
     loop_.run();
     // One sleep until the timer; one to spare for a page that had to be read.
     EXPECT_LE(voluntary_sleeps() - before, 2);
+}
+
+TEST_F(EventLoopTest, SleepsOnceForEachOfAFew) {
+    constexpr int kEvents = 8;
+    int left = kEvents;
+    const auto source = loop_.on_readable(read_end_.get(), [&] {
+        receive();
+        if (--left == 0) {
+            loop_.stop(0);
+        }
+    });
+    const auto before = voluntary_sleeps();
+    const std::jthread sender([this] {
+        for (int i = 0; i < kEvents; ++i) {
+            send();
+            std::this_thread::sleep_for(1ms);
+        }
+    });
+    loop_.run();
+    EXPECT_LE(voluntary_sleeps() - before, kEvents + 2);
+}
+
+/// Somebody who writes without end.
+class FloodedEventLoop : public EventLoopTest {
+protected:
+    FloodedEventLoop()
+        : flood_([this, fd = write_end_.get()](const std::stop_token& stop) {
+              ::fcntl(fd, F_SETFL, O_NONBLOCK);  // what finds no room is lost
+              while (!stop.stop_requested()) {
+                  static_cast<void>(!::write(fd, "x", 1));
+                  std::this_thread::sleep_for(pause_.load());
+              }
+          }) {}
+    ~FloodedEventLoop() override {
+        flood_.request_stop();
+        flood_.join();
+    }
+
+    /// Runs the loop for a second, and takes what comes byte by byte, each with some work.
+    void run_for_a_second(Duration work) {
+        const auto source = loop_.on_readable(read_end_.get(), [&] {
+            receive();
+            ++received_;
+            for (const TimePoint end = EventLoop::now() + work; EventLoop::now() < end;) {
+            }
+        });
+        auto end = loop_.make_timer(kPrecise, [this] { loop_.stop(0); });
+        EventLoop::Timer ticker;
+        ticker = loop_.make_timer(kPrecise, [&] {
+            ++ticks_;
+            ticker.set(EventLoop::now() + 10ms);
+        });
+        ticker.set(TimePoint{});
+        end.set(EventLoop::now() + 1s);
+        const TimePoint begin = EventLoop::now();
+        const auto sleeps = voluntary_sleeps();
+        loop_.run();
+        seconds_ = std::chrono::duration<double>(EventLoop::now() - begin).count();
+        sleeps_ = voluntary_sleeps() - sleeps;
+    }
+
+    std::atomic<std::chrono::microseconds> pause_{20us};
+    int received_ = 0;
+    int ticks_ = 0;
+    long sleeps_ = 0;
+    double seconds_ = 0;
+
+private:
+    std::jthread flood_;
+};
+
+TEST_F(FloodedEventLoop, SleepsAtMost250TimesASecond) {
+    run_for_a_second(0us);
+    EXPECT_LE(static_cast<double>(sleeps_), 250 * seconds_ + 2);
+    EXPECT_GT(received_, 1000);
+}
+
+TEST_F(FloodedEventLoop, HasTimeForOthers) {
+    pause_ = 0us;
+    run_for_a_second(100us);
+    EXPECT_GT(ticks_, 30);
+    EXPECT_LE(static_cast<double>(sleeps_), 250 * seconds_ + 2);
+}
+
+TEST_F(FloodedEventLoop, TakesHalfAProcessorAtMost) {
+    pause_ = 0us;
+    const auto cpu = [] {
+        timespec time{};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+    };
+    const double before = cpu();
+    run_for_a_second(100us);
+    EXPECT_LE((cpu() - before) / seconds_, 0.6);  // that, and what may be owed
 }
 
 }  // namespace

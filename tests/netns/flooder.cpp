@@ -1,0 +1,224 @@
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/packet_socket.hpp"
+#include "fakes/mld_packets.hpp"
+#include "fakes/nd_packets.hpp"
+
+/// Somebody on the link who means harm: frames of one kind, RATE a second (0: as many as it can),
+/// for SECONDS, each from a MAC of its own where none is given. Tells how many there were.
+///
+///     flooder INTERFACE KIND RATE SECONDS [ADDRESS [MAC]]
+///
+/// ADDRESS: the host that `na` and `ns` speak for. Else, and in all other kinds, random ones.
+namespace {
+
+using namespace solicitd;
+using test::Packet;
+using Clock = std::chrono::steady_clock;
+
+/// Sixteen times as many as the daemon has room for hosts: sent again and again, each is new to it.
+constexpr std::size_t kFrames = 65536;
+constexpr std::size_t kLongFrames = 2048;
+constexpr std::size_t kBatch = 64;
+
+class Forger {
+public:
+    Forger(std::string host, std::string mac) : host_(std::move(host)), mac_(std::move(mac)) {}
+
+    [[nodiscard]] std::uint8_t byte() { return static_cast<std::uint8_t>(random_()); }
+    [[nodiscard]] MacAddress mac() {
+        return mac_.empty() ? MacAddress{{2, byte(), byte(), byte(), byte(), byte()}}
+                            : *MacAddress::parse(mac_);
+    }
+    [[nodiscard]] Ipv6Address address(const char* prefix = "2001:db8:1::") {
+        Ipv6Address address = test::address(prefix);
+        for (std::size_t i = 8; i < address.bytes.size(); ++i) {
+            address.bytes[i] = byte();
+        }
+        return address;
+    }
+    [[nodiscard]] Ipv6Address host() { return host_.empty() ? address() : test::address(host_); }
+    [[nodiscard]] Packet bytes(std::size_t size) {
+        Packet bytes(size);
+        for (std::uint8_t& each : bytes) {
+            each = byte();
+        }
+        return bytes;
+    }
+
+    [[nodiscard]] Packet dad(const Packet& options = {}) {
+        return test::dad_solicitation(address(), options);
+    }
+    [[nodiscard]] Packet advertisement(const MacAddress& mac) {
+        const Ipv6Address speaker = host();
+        return test::neighbor_advertisement(
+            speaker, test::address("ff02::1"), speaker, test::kOverrideFlag,
+            test::link_layer_option(test::kTargetLinkLayerOption, mac));
+    }
+    /// For the router itself, which gets an entry of each in its neighbor table.
+    [[nodiscard]] Packet solicitation(const MacAddress& mac) {
+        const Ipv6Address router = test::address("2001:db8:1::3");
+        return test::neighbor_solicitation(
+            host(), SolicitedNodeGroup::of(router).address(), router,
+            test::link_layer_option(test::kSourceLinkLayerOption, mac));
+    }
+    /// Right but for one thing: a byte of it, its end, or all that comes after the header.
+    [[nodiscard]] Packet malformed(const MacAddress& mac) {
+        Packet packet = advertisement(mac);
+        switch (byte() % 4) {
+            case 0: packet[test::kIcmpAt + byte() % (packet.size() - test::kIcmpAt)] ^= 1; break;
+            case 1: packet.resize(test::kIcmpAt + byte() % (packet.size() - test::kIcmpAt)); break;
+            case 2:  // an option of no size
+                packet[test::kOptionsAt + 1] = 0;
+                test::fix_checksum(packet);
+                break;
+            default: {
+                const Packet noise = bytes(packet.size() - test::kIcmpAt - 4);
+                std::copy(noise.begin(), noise.end(), packet.begin() + test::kIcmpAt + 4);
+                test::fix_checksum(packet);
+            }
+        }
+        return packet;
+    }
+    /// As many options as fit: `size` is what the link takes.
+    [[nodiscard]] Packet options(std::size_t size) {
+        Packet chain;
+        while (chain.size() + 8 + test::kOptionsAt <= size) {
+            test::append(chain, Packet{test::kNonceOption, 1});
+            test::append(chain, bytes(6));
+        }
+        return dad(chain);
+    }
+    /// The first of two fragments, the second, or a whole one in a fragment.
+    [[nodiscard]] Packet fragment() {
+        Packet packet = test::fragmented(dad());
+        packet[test::kIcmpAt + 3] = static_cast<std::uint8_t>(byte() % 3 * 4 + 1);
+        return packet;
+    }
+    [[nodiscard]] Packet query() {
+        const Ipv6Address querier = address("fe80::");
+        return byte() % 2 == 0 ? test::query_v2(querier, {}, byte() * 256U)
+                               : test::query_v1(querier, {}, byte());
+    }
+    [[nodiscard]] Packet report() {
+        std::vector<Packet> records;
+        for (int i = 0; i < 70; ++i) {
+            records.push_back(
+                test::group_record(test::kToExclude, SolicitedNodeGroup::of(address()).address()));
+        }
+        return test::report_v2(address("fe80::"), records);
+    }
+
+private:
+    std::string host_;
+    std::string mac_;
+    std::minstd_rand random_{1};
+};
+
+using Make = Packet (*)(Forger&, const MacAddress&);
+
+const std::map<std::string, std::pair<std::size_t, Make>> kKinds = {
+    {"dad", {kFrames, [](Forger& f, const MacAddress&) { return f.dad(); }}},
+    {"na", {kFrames, [](Forger& f, const MacAddress& mac) { return f.advertisement(mac); }}},
+    {"ns", {kFrames, [](Forger& f, const MacAddress& mac) { return f.solicitation(mac); }}},
+    {"malformed", {kFrames, [](Forger& f, const MacAddress& mac) { return f.malformed(mac); }}},
+    {"options", {kLongFrames, [](Forger& f, const MacAddress&) { return f.options(1500); }}},
+    {"jumbo", {kLongFrames, [](Forger& f, const MacAddress&) { return f.options(9000); }}},
+    {"fragments", {kFrames, [](Forger& f, const MacAddress&) { return f.fragment(); }}},
+    {"queries", {kFrames, [](Forger& f, const MacAddress&) { return f.query(); }}},
+    {"reports", {kLongFrames, [](Forger& f, const MacAddress&) { return f.report(); }}},
+};
+
+std::vector<Packet> frames(const std::string& kind, Forger forger) {
+    const auto [count, make] = kKinds.at(kind);
+    std::vector<Packet> frames;
+    for (std::size_t i = 0; i < count; ++i) {
+        const MacAddress mac = forger.mac();
+        const Packet packet = make(forger, mac);
+        Packet frame = {0x33, 0x33, packet[36], packet[37], packet[38], packet[39]};
+        frame.insert(frame.end(), mac.bytes.begin(), mac.bytes.end());
+        test::append16(frame, ETH_P_IPV6);
+        test::append(frame, packet);
+        frames.push_back(std::move(frame));
+    }
+    return frames;
+}
+
+io::Fd raw_socket(const std::string& interface) {
+    io::Fd fd(bench::checked(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "open a raw socket"));
+    sockaddr_ll here{};
+    here.sll_family = AF_PACKET;
+    here.sll_ifindex = bench::index_of(interface);
+    bench::checked(bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here),
+                   "bind to " + interface);
+    const int on = 1;
+    bench::checked(setsockopt(fd.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on),
+                   "bypass the queue");
+    return fd;
+}
+
+void flood(const io::Fd& fd, std::vector<Packet> frames, double rate, double seconds) {
+    std::vector<iovec> vectors;
+    std::vector<mmsghdr> headers(frames.size());
+    for (Packet& frame : frames) {
+        vectors.push_back({frame.data(), frame.size()});
+    }
+    for (std::size_t i = 0; i < headers.size(); ++i) {
+        headers[i].msg_hdr.msg_iov = &vectors[i];
+        headers[i].msg_hdr.msg_iovlen = 1;
+    }
+    const auto span = [](double value) {
+        return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
+    };
+    const std::size_t batch = rate == 0 || rate > 100'000 ? kBatch : 4;
+    const Clock::time_point begin = Clock::now();
+    const Clock::time_point end = begin + span(seconds);
+    std::uint64_t sent = 0;
+    while (Clock::now() < end) {
+        // A queue that is full (ENOBUFS) takes none: what is not sent is not counted.
+        const int taken =
+            sendmmsg(fd.get(), &headers[sent % headers.size()], static_cast<unsigned>(batch), 0);
+        sent += taken > 0 ? batch : 0;
+        if (rate != 0) {
+            std::this_thread::sleep_until(begin + span(static_cast<double>(sent) / rate));
+        }
+    }
+    const std::chrono::duration<double> took = Clock::now() - begin;
+    std::cout << sent << " frames in " << std::fixed << std::setprecision(1) << took.count()
+              << " s: " << std::setprecision(0) << static_cast<double>(sent) / took.count()
+              << "/s\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        const std::vector<std::string> arguments(argv + 1, argv + argc);
+        if (arguments.size() < 4 || arguments.size() > 6 || !kKinds.contains(arguments[1])) {
+            std::cerr << "usage: flooder INTERFACE KIND RATE SECONDS [ADDRESS [MAC]]\n";
+            return 2;
+        }
+        const auto optional = [&](std::size_t at) {
+            return arguments.size() > at ? arguments[at] : std::string();
+        };
+        const io::Fd fd = raw_socket(arguments[0]);
+        flood(fd, frames(arguments[1], Forger(optional(4), optional(5))), std::stod(arguments[2]),
+              std::stod(arguments[3]));
+        return 0;
+    } catch (const std::exception& error) {
+        std::cerr << "flooder: " << error.what() << '\n';
+        return 1;
+    }
+}
