@@ -15,24 +15,33 @@ std::string_view to_string(MembershipPlan::State state) {
     return "unknown";
 }
 
-void MembershipPlan::add_host(const Cause& cause, Actions& actions) {
+bool MembershipPlan::add_host(const Cause& cause, Actions& actions) {
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(cause.host);
-    const auto [it, is_new] = groups_.try_emplace(group.low24);
+    auto it = groups_.find(group.low24);
+    const bool is_new = it == groups_.end();
+    if (is_new) {
+        if (replanning_ ? kept_ >= limit_ : !has_room()) {
+            return false;
+        }
+        it = groups_.try_emplace(group.low24).first;
+        ++tally(State::waiting);
+    }
     Membership& membership = it->second;
+    if (replanning_ && !keep(membership)) {
+        membership.refused = true;
+        return false;
+    }
     if (++membership.hosts == 1) {
         membership.cause = cause;
     }
-    if (!is_new) {
-        return;
-    }
-    ++tally(State::waiting);
     // A replan joins at its end, when it is known how many there are.
-    if (attached() && !replanning_) {
+    if (is_new && attached() && !replanning_) {
         join(group, membership, actions);
     }
+    return true;
 }
 
-void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
+void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, Actions& actions) {
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(host);
     const auto it = groups_.find(group.low24);
     if (it == groups_.end() || --it->second.hosts > 0 || it->second.claimed()) {
@@ -40,7 +49,7 @@ void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
     }
     const bool was_held = it->second.state == State::held;
     leave(it, actions);
-    if (was_held) {
+    if (was_held && !evicted) {
         Notice left = notice(NoticeKind::left);
         left.group = group;
         left.host = host;
@@ -50,14 +59,15 @@ void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
 
 bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
                            Actions& actions) {
-    if (evidence == Evidence::mld_report && claims_ >= kMostReported && !claimed(group)) {
+    if (!has_room() && !wants(group)) {
         return false;
     }
     const auto [it, is_new] = groups_.try_emplace(group.low24);
     Membership& membership = it->second;
-    claims_ += membership.claimed() ? 0 : 1;
+    if (!membership.claimed() || rank_of(evidence) > rank_of(membership.claim)) {
+        membership.claim = evidence;
+    }
     membership.claimed_until = std::max(membership.claimed_until, until);
-    membership.claim = evidence;
     first_claim_end_ = std::min(first_claim_end_.value_or(until), until);
     if (is_new) {
         membership.cause = {Ipv6Address{}, evidence};
@@ -67,11 +77,6 @@ bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence e
         }
     }
     return true;
-}
-
-bool MembershipPlan::claimed(SolicitedNodeGroup group) const {
-    const auto it = groups_.find(group.low24);
-    return it != groups_.end() && it->second.claimed();
 }
 
 void MembershipPlan::release_report(SolicitedNodeGroup group, Actions& actions) {
@@ -119,17 +124,55 @@ void MembershipPlan::detach(Actions& actions) {
 
 void MembershipPlan::begin_replan() {
     replanning_ = true;
+    kept_ = 0;
     for (auto& [low24, membership] : groups_) {
         membership.hosts = 0;
+        membership.kept = membership.refused = false;
     }
 }
 
-void MembershipPlan::end_replan(Actions& actions) {
+/// Gives the group a place, if it has none and there is one.
+bool MembershipPlan::keep(Membership& membership) {
+    if (!membership.kept && kept_ < limit_) {
+        membership.kept = true;
+        ++kept_;
+    }
+    return membership.kept;
+}
+
+bool MembershipPlan::keep_claims(Evidence evidence) {
+    std::vector<Membership*> claims;
+    for (auto& [low24, membership] : groups_) {
+        if (membership.claimed() && membership.claim == evidence) {
+            claims.push_back(&membership);
+        }
+    }
+    std::sort(claims.begin(), claims.end(), [](const Membership* a, const Membership* b) {
+        return a->claimed_until > b->claimed_until;
+    });
+    std::size_t kept = 0;
+    for (Membership* claim : claims) {
+        kept += keep(*claim) ? 1 : 0;
+    }
+    return kept > 0;
+}
+
+std::size_t MembershipPlan::end_replan(Actions& actions) {
     replanning_ = false;
+    std::size_t evicted = 0;
+    for (auto it = groups_.begin(); it != groups_.end();) {
+        if (!it->second.kept && (it->second.refused || it->second.claimed())) {
+            ++evicted;
+            it = leave(it, actions);
+        } else {
+            ++it;
+        }
+    }
     sweep(actions);
     if (attached()) {
         join_waiting(actions);
     }
+    return evicted;
 }
 
 /// Leaves what nobody wants, and tells of it: one by one, or in one line when it is much.
@@ -238,7 +281,6 @@ void MembershipPlan::tick(TimePoint now, Actions& actions) {
 
 void MembershipPlan::end_claim(Membership& membership) {
     membership.claimed_until = TimePoint::min();
-    --claims_;
 }
 
 void MembershipPlan::end_claims(TimePoint now, Actions& actions) {
