@@ -20,6 +20,8 @@ struct RawOptions {
     std::optional<std::string> host_timeout;
     std::optional<std::string> linger;
     std::optional<std::string> max_hosts;
+    std::optional<std::string> max_groups;
+    std::optional<std::string> max_hosts_per_mac;
     std::optional<std::string> audit_interval;
     std::optional<std::string> capture;
     std::optional<std::string> announce;
@@ -69,6 +71,10 @@ void declare_options(CLI::App& app, RawOptions& raw) {
         "How long the group of a host that does not\n"
         "answer is kept, 0 to 604800. Default: 1800");
     add("--max-hosts", raw.max_hosts, "COUNT", "Hosts kept at most, 1 to 1000000. Default: 4096");
+    add("--max-groups", raw.max_groups, "COUNT",
+        "Groups joined at most on an upstream,\n1 to 65536. Default: 1024");
+    add("--max-hosts-per-mac", raw.max_hosts_per_mac, "COUNT",
+        "Hosts kept at most of one MAC address,\n1 to 65536. Default: 64");
     add("--audit-interval", raw.audit_interval, "SECONDS",
         "How often it is checked that the kernel still\n"
         "holds every group, 0 to 86400. 0: at the start\n"
@@ -215,6 +221,10 @@ Options checked_options(const RawOptions& raw, bool has_interfaces) {
         checked("--linger", raw.linger, parse_number<kLingerRange, std::chrono::seconds>);
     options.given.max_hosts =
         checked("--max-hosts", raw.max_hosts, parse_number<kMaxHostsRange, std::size_t>);
+    options.given.max_groups =
+        checked("--max-groups", raw.max_groups, parse_number<kMaxGroupsRange, std::size_t>);
+    options.given.max_hosts_per_mac = checked("--max-hosts-per-mac", raw.max_hosts_per_mac,
+                                              parse_number<kMaxHostsPerMacRange, std::size_t>);
     options.given.audit_interval = checked("--audit-interval", raw.audit_interval,
                                            parse_number<kAuditIntervalRange, std::chrono::seconds>);
     options.given.capture = checked("--capture", raw.capture, parse_capture_mode);
@@ -320,6 +330,9 @@ Settings load_settings(const Options& options) {
     take(config.host_timeout, file.host_timeout, given.host_timeout);
     take(config.linger, file.linger, given.linger);
     take(config.max_hosts, file.max_hosts, given.max_hosts);
+    take(config.max_groups, file.max_groups, given.max_groups);
+    take(config.max_hosts_per_mac, file.max_hosts_per_mac, given.max_hosts_per_mac);
+    config.downstreams = file.downstreams;
     take(config.audit_interval, file.audit_interval, given.audit_interval);
     take(config.capture, file.capture, given.capture);
     take(config.announce, file.announce, given.announce);
@@ -348,11 +361,17 @@ std::string describe(const Settings& settings) {
                                   : joined(prefixes))
              << "\n";
     }
+    for (const DownstreamConfig& downstream : config.downstreams) {
+        text << "\ndownstream " << downstream.interface << "\n  max-hosts-per-mac  "
+             << downstream.max_hosts_per_mac << "\n";
+    }
     text << "\nhost-timeout       " << config.host_timeout.count()
          << " s of silence, then a host is asked"
          << "\nlinger             " << config.linger.count()
          << " s without an answer, then its group is left"
-         << "\nmax-hosts          " << config.max_hosts << "\naudit-interval     " << audits
+         << "\nmax-hosts          " << config.max_hosts << "\nmax-groups         "
+         << config.max_groups << " on each upstream\nmax-hosts-per-mac  "
+         << config.max_hosts_per_mac << "\naudit-interval     " << audits
          << (audits == 0 ? ": the kernel is asked at the start and after events only"
                          : " s between two looks at what the kernel holds")
          << "\ncapture            " << to_string(config.capture) << "\nannounce           "

@@ -111,9 +111,14 @@ std::string render_summary(const StateSnapshot& state) {
     return "solicitd " + state.version + " (pid " + std::to_string(state.pid) + "), up " +
            age(state.uptime) + (state.ready ? ", ready\n" : ", still starting\n") +
            count_of(state.hosts.size(), "host") + " (room for " + std::to_string(state.max_hosts) +
-           "), " + count_of(groups, "group") + " (" + std::to_string(held) + " held)\n" +
-           "a host is asked after " + age(state.host_timeout) + " of silence, and left after " +
-           age(state.linger) + " without an answer\n" + describe_announcing(state);
+           "), " + count_of(groups, "group") + " (" + std::to_string(held) + " held)" +
+           (state.max_groups == 0
+                ? ""
+                : "; at most " + count_of(state.max_groups, "group") + " an upstream, " +
+                      count_of(state.max_hosts_per_mac, "host") + " a MAC") +
+           '\n' + "a host is asked after " + age(state.host_timeout) +
+           " of silence, and left after " + age(state.linger) + " without an answer\n" +
+           describe_announcing(state);
 }
 
 std::string render_interfaces(const StateSnapshot& state) {

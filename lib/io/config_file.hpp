@@ -18,10 +18,13 @@ namespace solicitd::io {
 /// and defaults stand behind both; a file without upstreams is right when they are named elsewhere.
 /// docs/configuration.md describes each key.
 struct ConfigFile {
-    std::vector<UpstreamConfig> upstreams;  ///< [[upstream]]
+    std::vector<UpstreamConfig> upstreams;      ///< [[upstream]]
+    std::vector<DownstreamConfig> downstreams;  ///< [[downstream]]
     std::optional<std::chrono::seconds> host_timeout;
     std::optional<std::chrono::seconds> linger;
     std::optional<std::size_t> max_hosts;
+    std::optional<std::size_t> max_groups;
+    std::optional<std::size_t> max_hosts_per_mac;
     std::optional<std::chrono::seconds> audit_interval;
     std::optional<CaptureMode> capture;
     std::optional<AnnounceMode> announce;
@@ -40,7 +43,7 @@ struct ConfigError : std::runtime_error {
 [[nodiscard]] spdlog::level::level_enum parse_log_level(std::string_view text);
 
 /// Throws ConfigError: unreadable, not TOML, unknown key, wrong type, out of range, bad prefix,
-/// impossible interface name, and whatever find_conflict() finds.
+/// impossible interface name, a [[downstream]] of no upstream, and whatever find_conflict() finds.
 [[nodiscard]] ConfigFile read_config_file(const std::filesystem::path& path);
 
 }  // namespace solicitd::io

@@ -73,6 +73,9 @@ TEST_F(OptionsTest, EveryOptionArrives) {
                                                    "--linger=0",
                                                    "--max-hosts",
                                                    "10",
+                                                   "--max-groups=11",
+                                                   "--max-hosts-per-mac",
+                                                   "12",
                                                    "--capture",
                                                    "promisc",
                                                    "--announce",
@@ -99,6 +102,8 @@ TEST_F(OptionsTest, EveryOptionArrives) {
     expected.host_timeout = 60s;
     expected.linger = 0s;
     expected.max_hosts = 10;
+    expected.max_groups = 11;
+    expected.max_hosts_per_mac = 12;
     expected.audit_interval = 0s;
     expected.capture = CaptureMode::promisc;
     expected.announce = AnnounceMode::never;
@@ -143,6 +148,8 @@ TEST_F(OptionsTest, HelpNamesEveryOptionAndTheRealDefaults) {
                                   "--host-timeout SECONDS",
                                   "--linger SECONDS",
                                   "--max-hosts COUNT",
+                                  "--max-groups COUNT",
+                                  "--max-hosts-per-mac COUNT",
                                   "--audit-interval SECONDS",
                                   "--capture MODE",
                                   "--announce MODE",
@@ -159,6 +166,9 @@ TEST_F(OptionsTest, HelpNamesEveryOptionAndTheRealDefaults) {
                                   "Default: " + std::to_string(defaults.host_timeout.count()),
                                   "Default: " + std::to_string(defaults.linger.count()),
                                   "Default: " + std::to_string(defaults.max_hosts),
+                                  "Default: " + std::to_string(defaults.max_groups),
+                                  "Default: " + std::to_string(defaults.max_hosts_per_mac),
+                                  "1 to " + std::to_string(kMaxGroupsRange.highest),
                                   "Default: " + std::to_string(defaults.audit_interval.count()),
                                   "1 to " + std::to_string(kHostTimeoutRange.highest),
                                   "0 to " + std::to_string(kLingerRange.highest),
@@ -212,6 +222,10 @@ TEST_F(OptionsTest, EveryRefusalNamesOptionValueAndWhatIsAllowed) {
          "--linger \"604801\": allowed are 0 to 604800 (seconds)"},
         {{"eth9", "br0", "--max-hosts", "0"},
          "--max-hosts \"0\": allowed are 1 to 1000000 (hosts)"},
+        {{"eth9", "br0", "--max-groups", "65537"},
+         "--max-groups \"65537\": allowed are 1 to 65536 (groups)"},
+        {{"eth9", "br0", "--max-hosts-per-mac", "0"},
+         "--max-hosts-per-mac \"0\": allowed are 1 to 65536 (hosts)"},
         {{"eth9", "br0", "--audit-interval", "-1"},
          "--audit-interval \"-1\": allowed are 0 to 86400 (seconds)"},
         {{"eth9", "br0", "--audit-interval", "86401"},
@@ -293,6 +307,8 @@ TEST_F(OptionsTest, OptionsBeatTheFileAndTheFileBeatsTheDefaults) {
 host-timeout = 60
 linger = 70
 max-hosts = 80
+max-groups = 81
+max-hosts-per-mac = 82
 audit-interval = 90
 capture = "promisc"
 announce = "always"
@@ -303,6 +319,9 @@ log-level = "error"
 interface = "eth9"
 downstream = ["br0"]
 prefix = ["2001:db8::/64"]
+[[downstream]]
+interface = "br0"
+max-hosts-per-mac = 256
 )");
     Settings settings =
         load_settings(parse({"--config", path, "--linger", "71", "--announce-interval", "96"}));
@@ -311,6 +330,10 @@ prefix = ["2001:db8::/64"]
     EXPECT_EQ(settings.config.host_timeout, 60s);
     EXPECT_EQ(settings.config.linger, 71s);
     EXPECT_EQ(settings.config.max_hosts, 80U);
+    EXPECT_EQ(settings.config.max_groups, 81U);
+    EXPECT_EQ(settings.config.max_hosts_per_mac, 82U);
+    EXPECT_EQ(max_hosts_per_mac(settings.config, "br0"), 256U);
+    EXPECT_EQ(max_hosts_per_mac(settings.config, "br1"), 82U);
     EXPECT_EQ(settings.config.audit_interval, 90s);
     EXPECT_EQ(settings.config.capture, CaptureMode::promisc);
     EXPECT_EQ(settings.config.announce, AnnounceMode::always);
@@ -367,6 +390,8 @@ upstream eth9
 host-timeout       300 s of silence, then a host is asked
 linger             60 s without an answer, then its group is left
 max-hosts          4096
+max-groups         1024 on each upstream
+max-hosts-per-mac  64
 audit-interval     60 s between two looks at what the kernel holds
 capture            auto
 announce           auto
@@ -382,7 +407,8 @@ state-dir          /var/lib/solicitd
 
     const std::string path = write_file(
         "[[upstream]]\ninterface = 'eth9'\ndownstream = ['br0']\nprefix = ['2001:db8::/64']\n"
-        "[[upstream]]\ninterface = 'eth8'\ndownstream = ['br1']\n");
+        "[[upstream]]\ninterface = 'eth8'\ndownstream = ['br1']\n"
+        "[[downstream]]\ninterface = 'br1'\nmax-hosts-per-mac = 300\n");
     const std::string text = describe(load_settings(parse({"--config", path})));
     EXPECT_NE(text.find("Upstreams are from: " + path + "\n"), std::string::npos) << text;
     EXPECT_NE(
@@ -390,6 +416,7 @@ state-dir          /var/lib/solicitd
         std::string::npos)
         << text;
     EXPECT_NE(text.find("upstream eth8\n  downstream       br1\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("\ndownstream br1\n  max-hosts-per-mac  300\n"), std::string::npos) << text;
 }
 
 }  // namespace
