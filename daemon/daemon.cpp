@@ -107,7 +107,7 @@ int Daemon::run() {
 
 /// What an earlier process left: its hosts, and its sockets with the groups they hold.
 void Daemon::take_over() {
-    for (const SavedHost& host : keeper_.load()) {
+    for (const SavedHost& host : keeper_.load(settings_.config.max_hosts)) {
         dispatch(host);
     }
     inherited_ = service_.take_stored_fds();

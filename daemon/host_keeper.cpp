@@ -17,9 +17,12 @@ namespace {
 
 constexpr const char* kFileName = "hosts";
 constexpr const char* kSetAside = "hosts.damaged";
-/// A million hosts, the most that max-hosts allows, of 85 bytes: an address takes 39 of them, a
-/// name 15, a MAC 17, the silence 10, separators 4. And the first and the last line.
-constexpr std::uintmax_t kLargestFile = 85'000'100;
+/// The most that a host takes: an address 39 bytes, a name 15, a MAC 17, the silence 10, separators
+/// 4; and the first and the last line.
+constexpr std::uintmax_t kHostBytes = 85;
+constexpr std::uintmax_t kOtherBytes = 100;
+/// The earlier run may have had a higher max-hosts: so many are read in any case.
+constexpr std::uintmax_t kReadAlways = 65'536;
 constexpr Duration kAccuracy = std::chrono::milliseconds(250);
 
 }  // namespace
@@ -36,9 +39,11 @@ HostKeeper::HostKeeper(io::EventLoop& loop, const std::filesystem::path& runtime
                  on_timer(state_);
              })} {}
 
-std::vector<SavedHost> HostKeeper::load() {
+std::vector<SavedHost> HostKeeper::load(std::size_t max_hosts) {
+    const std::uintmax_t largest =
+        std::max<std::uintmax_t>(max_hosts, kReadAlways) * kHostBytes + kOtherBytes;
     for (const File* file : {&runtime_, &state_}) {
-        if (std::optional<std::vector<SavedHost>> hosts = read(file->path)) {
+        if (std::optional<std::vector<SavedHost>> hosts = read(file->path, largest)) {
             return std::move(*hosts);
         }
     }
@@ -74,14 +79,15 @@ void HostKeeper::arm(File& file, TimePoint when) {
 }
 
 /// nullopt: there is no such file, or none to believe.
-std::optional<std::vector<SavedHost>> HostKeeper::read(const std::filesystem::path& path) {
+std::optional<std::vector<SavedHost>> HostKeeper::read(const std::filesystem::path& path,
+                                                       std::uintmax_t largest) {
     std::string defect;
     std::error_code error;
     const std::uintmax_t size = std::filesystem::file_size(path, error);
     if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) {
         return std::nullopt;
     }
-    if (!error && size <= kLargestFile) {
+    if (!error && size <= largest) {
         std::ifstream file(path, std::ios::binary);
         std::ostringstream text;
         if (text << file.rdbuf() || size == 0) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -33,8 +34,9 @@ public:
                const std::filesystem::path& state_dir, Source hosts, Complain complain);
 
     /// What an earlier run left: in the runtime directory, otherwise in the state directory. A
-    /// file that cannot be believed is set aside, named `hosts.damaged`, and told in one line.
-    [[nodiscard]] std::vector<SavedHost> load();
+    /// file that cannot be believed is set aside, named `hosts.damaged`, and told in one line;
+    /// so is one that is too large for `max_hosts`.
+    [[nodiscard]] std::vector<SavedHost> load(std::size_t max_hosts);
 
     /// `version` grows whenever hosts come or go.
     void note(std::uint64_t version);
@@ -52,7 +54,8 @@ private:
         bool complained = false;
     };
 
-    [[nodiscard]] std::optional<std::vector<SavedHost>> read(const std::filesystem::path& path);
+    [[nodiscard]] std::optional<std::vector<SavedHost>> read(const std::filesystem::path& path,
+                                                             std::uintmax_t largest);
     void on_timer(File& file);
     void arm(File& file, TimePoint when);
     /// False when it must be tried again.

@@ -63,6 +63,27 @@ std::string left_text(const std::string& group, const std::string& interface,
                            : "none of its hosts was seen");
 }
 
+/// What there was of each, from ": " or "; " on.
+std::string refusals_text(const Refusals& refusals) {
+    std::string text;
+    const auto add = [&](std::uint64_t count, std::string_view what) {
+        if (count > 0) {
+            text += fmt::format("{}{} {}", text.empty() ? ": " : ", ", count, what);
+        }
+    };
+    add(refusals.hosts_by_max_hosts, "times for a host (max-hosts)");
+    add(refusals.hosts_by_mac, "times for a host of a MAC with many (max-hosts-per-mac)");
+    add(refusals.hosts_by_max_groups, "times for the group of a host (max-groups)");
+    add(refusals.reports, "times for a group that the LAN reported (max-groups)");
+    const std::size_t refused = text.size();
+    if (refusals.hosts_evicted > 0 || refusals.groups_evicted > 0) {
+        text += fmt::format("{}{} and {} made room for what is newer or better known",
+                            refused == 0 ? ": " : "; ", plural(refusals.hosts_evicted, "host"),
+                            plural(refusals.groups_evicted, "group"));
+    }
+    return text;
+}
+
 }  // namespace
 
 spdlog::level::level_enum level_of(NoticeKind kind) {
@@ -89,7 +110,7 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::interface_lost:
         case NoticeKind::bridge_port:
         case NoticeKind::no_prefix:
-        case NoticeKind::hosts_full: return spdlog::level::warn;
+        case NoticeKind::refused: return spdlog::level::warn;
         case NoticeKind::report_failed:
         case NoticeKind::join_failed: return spdlog::level::err;
         case NoticeKind::announced:
@@ -106,6 +127,7 @@ io::Record journal_record(const Notice& notice) {
     const std::string& interface = notice.interface;
     const std::string group = notice.group ? notice.group->address().to_string() : "";
     const std::string host = notice.host ? notice.host->to_string() : "";
+    const std::string mac = notice.mac ? notice.mac->to_string() : "";
     const std::string prefix = notice.prefix ? notice.prefix->to_string() : "";
     const std::string_view evidence = notice.evidence ? to_string(*notice.evidence) : "";
     const std::string version =
@@ -258,11 +280,11 @@ io::Record journal_record(const Notice& notice) {
                 fmt::format("{} is wanted on {} and known of nobody: the LAN is asked for it", host,
                             interface));
             break;
-        case NoticeKind::hosts_full:
+        case NoticeKind::refused:
             say("7e7a9363c0c549f0b884ff73e9027f2b",
-                fmt::format("{} on {} is not served, nor are others that come: {} are known, as "
-                            "many as max-hosts allows",
-                            host, interface, plural(notice.count, "host")));
+                fmt::format("no room{}; the last was {}of {} on {}", refusals_text(notice.refusals),
+                            host.empty() ? "" : host + " ", mac.empty() ? "no MAC" : mac,
+                            interface));
             break;
     }
     const auto field = [&](std::string_view name, std::string_view value) {
@@ -272,6 +294,7 @@ io::Record journal_record(const Notice& notice) {
     };
     field("INTERFACE", interface);
     field("HOST", host);
+    field("MAC", mac);
     field("GROUP", group);
     field("PREFIX", prefix);
     field("EVIDENCE", evidence);

@@ -20,6 +20,8 @@ struct RawOptions {
     std::optional<std::string> host_timeout;
     std::optional<std::string> linger;
     std::optional<std::string> max_hosts;
+    std::optional<std::string> max_groups;
+    std::optional<std::string> max_hosts_per_mac;
     std::optional<std::string> audit_interval;
     std::optional<std::string> capture;
     std::optional<std::string> announce;
@@ -70,6 +72,10 @@ void declare_options(CLI::App& app, RawOptions& raw) {
         "How long the group of a host that does not\n"
         "answer is kept, 0 to 604800. Default: 1800");
     add("--max-hosts", raw.max_hosts, "COUNT", "Hosts kept at most, 1 to 1000000. Default: 4096");
+    add("--max-groups", raw.max_groups, "COUNT",
+        "Groups joined at most on an upstream,\n1 to 65536. Default: 1024");
+    add("--max-hosts-per-mac", raw.max_hosts_per_mac, "COUNT",
+        "Hosts kept at most of one MAC address,\n1 to 65536. Default: 64");
     add("--audit-interval", raw.audit_interval, "SECONDS",
         "How often it is checked that the kernel still\n"
         "holds every group, 0 to 86400. 0: at the start\n"
@@ -226,6 +232,10 @@ Options checked_options(const RawOptions& raw, bool has_interfaces) {
         checked("--linger", raw.linger, parse_number<kLingerRange, std::chrono::seconds>);
     options.given.max_hosts =
         checked("--max-hosts", raw.max_hosts, parse_number<kMaxHostsRange, std::size_t>);
+    options.given.max_groups =
+        checked("--max-groups", raw.max_groups, parse_number<kMaxGroupsRange, std::size_t>);
+    options.given.max_hosts_per_mac = checked("--max-hosts-per-mac", raw.max_hosts_per_mac,
+                                              parse_number<kMaxHostsPerMacRange, std::size_t>);
     options.given.audit_interval = checked("--audit-interval", raw.audit_interval,
                                            parse_number<kAuditIntervalRange, std::chrono::seconds>);
     options.given.capture = checked("--capture", raw.capture, parse_capture_mode);

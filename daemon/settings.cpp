@@ -59,6 +59,9 @@ Settings load_settings(const Options& options) {
     take(config.host_timeout, file.host_timeout, given.host_timeout);
     take(config.linger, file.linger, given.linger);
     take(config.max_hosts, file.max_hosts, given.max_hosts);
+    take(config.max_groups, file.max_groups, given.max_groups);
+    take(config.max_hosts_per_mac, file.max_hosts_per_mac, given.max_hosts_per_mac);
+    config.downstreams = file.downstreams;
     take(config.audit_interval, file.audit_interval, given.audit_interval);
     take(config.capture, file.capture, given.capture);
     take(config.announce, file.announce, given.announce);
@@ -87,11 +90,17 @@ std::string describe(const Settings& settings) {
                                   : joined(prefixes))
              << "\n";
     }
+    for (const DownstreamConfig& downstream : config.downstreams) {
+        text << "\ndownstream " << downstream.interface << "\n  max-hosts-per-mac  "
+             << downstream.max_hosts_per_mac << "\n";
+    }
     text << "\nhost-timeout       " << config.host_timeout.count()
          << " s of silence, then a host is asked"
          << "\nlinger             " << config.linger.count()
          << " s without an answer, then its group is left"
-         << "\nmax-hosts          " << config.max_hosts << "\naudit-interval     " << audits
+         << "\nmax-hosts          " << config.max_hosts << "\nmax-groups         "
+         << config.max_groups << " on each upstream\nmax-hosts-per-mac  "
+         << config.max_hosts_per_mac << "\naudit-interval     " << audits
          << (audits == 0 ? ": the kernel is asked at the start and after events only"
                          : " s between two looks at what the kernel holds")
          << "\ncapture            " << to_string(config.capture) << "\nannounce           "

@@ -108,9 +108,14 @@ std::string render_summary(const StateSnapshot& state) {
     return "solicitd " + state.version + " (pid " + std::to_string(state.pid) + "), up " +
            age(state.uptime) + (state.ready ? ", ready\n" : ", still starting\n") +
            plural(state.hosts.size(), "host") + " (room for " + std::to_string(state.max_hosts) +
-           "), " + plural(groups, "group") + " (" + std::to_string(held) + " held)\n" +
-           "a host is asked after " + age(state.host_timeout) + " of silence, and left after " +
-           age(state.linger) + " without an answer\n" + describe_announcing(state);
+           "), " + plural(groups, "group") + " (" + std::to_string(held) + " held)" +
+           (state.max_groups == 0 ? ""
+                                  : "; at most " + plural(state.max_groups, "group") +
+                                        " an upstream, " + plural(state.max_hosts_per_mac, "host") +
+                                        " a MAC") +
+           '\n' + "a host is asked after " + age(state.host_timeout) +
+           " of silence, and left after " + age(state.linger) + " without an answer\n" +
+           describe_announcing(state);
 }
 
 std::string render_interfaces(const StateSnapshot& state) {

@@ -70,6 +70,13 @@ std::string_view to_string(AnnounceMode mode) {
     return name_of(mode, kAnnounceModes);
 }
 
+std::size_t max_hosts_per_mac(const Config& config, std::string_view downstream) {
+    const auto own =
+        std::find_if(config.downstreams.begin(), config.downstreams.end(),
+                     [&](const DownstreamConfig& each) { return each.interface == downstream; });
+    return own == config.downstreams.end() ? config.max_hosts_per_mac : own->max_hosts_per_mac;
+}
+
 CaptureMode parse_capture_mode(std::string_view text) {
     return named(text, kCaptureModes, "allowed are auto, allmulti, mcast-router and promisc");
 }

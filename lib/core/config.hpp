@@ -40,6 +40,14 @@ struct UpstreamConfig {
     friend bool operator==(const UpstreamConfig&, const UpstreamConfig&) = default;
 };
 
+/// What differs from the rest for one downstream.
+struct DownstreamConfig {
+    std::string interface;
+    std::size_t max_hosts_per_mac = 0;
+
+    friend bool operator==(const DownstreamConfig&, const DownstreamConfig&) = default;
+};
+
 /// A closed range of whole numbers, for a check and for the text that explains its refusal.
 struct Range {
     std::int64_t lowest;
@@ -55,6 +63,8 @@ inline constexpr Range kLingerRange{0, 604'800, "seconds"};
 inline constexpr Range kAuditIntervalRange{0, 86'400, "seconds"};
 inline constexpr Range kAnnounceIntervalRange{1, 3'600, "seconds"};
 inline constexpr Range kMaxHostsRange{1, 1'000'000, "hosts"};
+inline constexpr Range kMaxGroupsRange{1, 65'536, "groups"};
+inline constexpr Range kMaxHostsPerMacRange{1, 65'536, "hosts"};
 inline constexpr std::size_t kMaxUpstreams = 32;  // a host keeps its upstreams in a 32-bit mask
 
 /// What the core needs to know of the configuration. The reader has checked it: ranges hold, names
@@ -64,6 +74,10 @@ struct Config {
     std::chrono::seconds host_timeout{300};  ///< silence after which a host is asked
     std::chrono::seconds linger{1800};       ///< how long a host that does not answer is kept
     std::size_t max_hosts = 4096;
+    std::size_t max_groups = 1024;  ///< on each upstream
+    /// Of one link-layer address on one downstream.
+    std::size_t max_hosts_per_mac = 64;
+    std::vector<DownstreamConfig> downstreams;  ///< only those with settings of their own
     /// Between two comparisons of what is held with the kernel; 0: only when there is a reason.
     std::chrono::seconds audit_interval{60};
     CaptureMode capture = CaptureMode::automatic;
@@ -73,6 +87,9 @@ struct Config {
 
     friend bool operator==(const Config&, const Config&) = default;
 };
+
+/// The cap that holds on that downstream.
+[[nodiscard]] std::size_t max_hosts_per_mac(const Config& config, std::string_view downstream);
 
 /// A setting cannot be what was read. what() says what is allowed; the reader puts the place and
 /// the value before it.

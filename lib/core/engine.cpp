@@ -27,7 +27,14 @@ void Engine::tick(TimePoint now, Actions& actions) {
             change_prefixes(upstream, turn,
                             [](OnLinkPrefixes& prefixes) { prefixes.drop_orphans(); });
         }
+        if (upstream.waiting > 0 && upstream.plan.has_room()) {  // a claim came to its end
+            share_soon(upstream, now);
+        }
+        if (upstream.share_at && *upstream.share_at <= now) {
+            replan(static_cast<std::size_t>(&upstream - upstreams_.data()), turn);
+        }
     }
+    tell_refusals(turn);
     if (audit_at_ && *audit_at_ <= now) {
         audit_at_.reset();
         if (config_.audit_interval > Duration::zero()) {
@@ -83,9 +90,13 @@ std::optional<TimePoint> Engine::next_step() const {
     for (const Upstream& upstream : upstreams_) {
         consider(upstream.plan.next_deadline());
         consider(upstream.orphans_until);
+        consider(upstream.share_at);
         consider(upstream.querier.next_deadline());
     }
     consider(audit_at_);
+    if (refusal_) {
+        consider(refusals_due_);
+    }
     if (const Host* host = hosts_.next()) {
         consider(std::max(host->due, probes_.available_at()));
     }

@@ -38,6 +38,13 @@ public:
     /// How long a report of the LAN is believed (RFC 9777 9.4, by default).
     static constexpr Duration kListenerInterval = std::chrono::seconds(260);
 
+    /// While max-groups keeps hosts out, groups are given to the best known anew, at most so often.
+    static constexpr Duration kShareAgain = std::chrono::seconds(1);
+    /// The first refusal is told together with those that follow at once; all others of a minute
+    /// together.
+    static constexpr Duration kRefusalsGather = std::chrono::seconds(1);
+    static constexpr Duration kRefusalsTold = std::chrono::seconds(60);
+
     /// A tick that comes so much later than it was due tells that the machine was suspended.
     static constexpr Duration kOverslept = HostLife::kProbeAnswer;
 
@@ -111,13 +118,19 @@ private:
     // Hosts (engine_hosts.cpp)
     [[nodiscard]] Host* find_host(Ifindex index, const Ipv6Address& address);
     [[nodiscard]] bool can_be_served(DownstreamId downstream, const Ipv6Address& address) const;
-    Host* admit(DownstreamId downstream, const Ipv6Address& address, const MacAddress& mac,
-                Evidence evidence, Turn turn);
+    Host* admit(const HostKey& key, const MacAddress& mac, Evidence evidence, HostRank rank,
+                Turn turn);
+    void prove(Host& host, HostRank rank, TimePoint now);
+    void depreciate(Host& host, TimePoint now);
     void take(Host& host, HostLife::Step step, Turn turn);
     void probe(const Downstream& downstream, const Ipv6Address& address, Turn turn);
     void requeue(Host& host, TimePoint now);
-    void serve(Host& host, std::size_t upstream, Turn turn);
-    void remove(Host& host, Turn turn);
+    bool serve(Host& host, std::size_t upstream, Turn turn);
+    void remove(Host& host, Turn turn, bool evicted = false);
+    void refuse(std::uint64_t Refusals::*reason, DownstreamId downstream,
+                const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now);
+    void share_soon(Upstream& upstream, TimePoint now);
+    void tell_refusals(Turn turn);
     void look_at_hosts(Turn turn);
     [[nodiscard]] std::optional<TimePoint> next_step() const;
     void wait_anew(Duration slept, TimePoint now);
@@ -141,7 +154,7 @@ private:
                          const std::function<void(OnLinkPrefixes&)>& change);
     void replan(std::size_t index, Turn turn);
     void tell_missing_prefix(Upstream& upstream, Turn turn);
-    void configure(const Config& config);
+    std::vector<std::uint32_t> configure(const Config& config);
     void end_dump_of_links(Turn turn);
     void sweep_own_addresses(Turn turn);
     void end_first_round(Turn turn);
@@ -180,7 +193,11 @@ private:
     bool dumping_links_ = false;
     bool addresses_dumped_ = false;  ///< the dump of addresses before that of routes was whole
     bool dumping_neighbors_ = false;
-    bool full_told_ = false;
+    Refusals refusals_;                       ///< since the start
+    Refusals refusals_told_;                  ///< of them, those that the last notice was after
+    std::optional<Notice> refusal_;           ///< the next notice, as far as it goes
+    TimePoint refusals_due_{};                ///< when it is to be told, if there is one
+    std::optional<TimePoint> refusals_last_;  ///< when the last was
     std::vector<GroupsInherited> inherited_;  ///< until the first round of dumps is through
     std::optional<TimePoint> audit_at_;
 
@@ -194,12 +211,10 @@ private:
         std::uint64_t probe_errors = 0;
         std::uint64_t hosts_added = 0;
         std::uint64_t hosts_gone = 0;
-        std::uint64_t hosts_refused = 0;   ///< by max-hosts
-        std::uint64_t reports_seen = 0;    ///< records of MLD reports of the LAN
-        std::uint64_t claims_refused = 0;  ///< by the number of claims
-        std::uint64_t queries = 0;         ///< heard upstream
-        std::uint64_t asked = 0;           ///< Neighbor Solicitations heard upstream
-        std::uint64_t lan_asked = 0;       ///< for what nobody was known to have
+        std::uint64_t reports_seen = 0;  ///< records of MLD reports of the LAN
+        std::uint64_t queries = 0;       ///< heard upstream
+        std::uint64_t asked = 0;         ///< Neighbor Solicitations heard upstream
+        std::uint64_t lan_asked = 0;     ///< for what nobody was known to have
     } counters_;
 };
 

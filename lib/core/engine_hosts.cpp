@@ -13,20 +13,28 @@ void Engine::on(const HostSeen& event, Turn turn) {
         return;
     }
     ++counters_.evidence;
+    const MacAddress& own_mac = downstreams_[*downstream].link.mac;
+    if (event.mac.is_none() && !own_mac.is_none()) {
+        return;  // no host has that; it would escape the cap of hosts of one MAC
+    }
     // What the router itself says on the LAN, on behalf of the upstream's hosts too.
-    if (!event.mac.is_none() && event.mac == downstreams_[*downstream].link.mac) {
+    if (!event.mac.is_none() && event.mac == own_mac) {
         ++counters_.own_mac;
         return;
     }
+    const HostRank rank = rank_of(event.evidence);
     Host* host = hosts_.find({event.address, *downstream});
     if (host == nullptr) {
-        host = admit(*downstream, event.address, event.mac, event.evidence, turn);
+        host = admit({event.address, *downstream}, event.mac, event.evidence, rank, turn);
         if (host != nullptr && event.evidence != Evidence::dad_solicitation) {
             take(*host, life_.seen(*host, event.evidence, turn.now), turn);
         }
         return;
     }
-    host->mac = event.mac;
+    if (host->rank < HostRank::confirmed) {  // or the kernel knows it better
+        hosts_.set_mac(*host, event.mac);
+    }
+    prove(*host, rank, turn.now);
     const HostState before = host->state;
     const HostLife::Step step = life_.seen(*host, event.evidence, turn.now);
     if (host->state != before) {
@@ -42,27 +50,35 @@ void Engine::on(const NeighborSeen& event, Turn turn) {
     if (!downstream || !event.address.is_global_unicast()) {
         return;
     }
+    const bool answered =
+        event.state == NeighborState::reachable || event.state == NeighborState::permanent;
     Host* host = hosts_.find({event.address, *downstream});
     if (host == nullptr) {
         if (event.state == NeighborState::none || event.state == NeighborState::incomplete ||
             event.state == NeighborState::failed) {
             return;
         }
-        host = admit(*downstream, event.address, event.mac, Evidence::neighbor, turn);
+        host = admit({event.address, *downstream}, event.mac, Evidence::neighbor,
+                     answered ? HostRank::confirmed : HostRank::heard, turn);
         if (host == nullptr) {
             return;
         }
     }
     host->in_dump = true;
-    if (!event.mac.is_none()) {
-        host->mac = event.mac;
+    if (!event.mac.is_none() && (answered || host->rank < HostRank::confirmed)) {
+        hosts_.set_mac(*host, event.mac);
     }
     const bool cannot_answer = !downstreams_[*downstream].link.carries_ipv6();
     if (event.state == NeighborState::failed && cannot_answer) {
         host->neighbor = event.state;
         return;
     }
-    take(*host, life_.neighbor(*host, event.state, !dumping_neighbors_, turn.now), turn);
+    const TimePoint seen_before = host->last_seen;
+    const HostLife::Step step = life_.neighbor(*host, event.state, !dumping_neighbors_, turn.now);
+    if (answered || host->last_seen != seen_before) {
+        prove(*host, answered ? HostRank::confirmed : HostRank::heard, turn.now);
+    }
+    take(*host, step, turn);
 }
 
 void Engine::on(const NeighborGone& event, Turn turn) {
@@ -94,7 +110,8 @@ void Engine::on(const SavedHost& event, Turn turn) {
         if (downstreams_[id].link.name == event.downstream && downstreams_[id].upstreams != 0 &&
             event.address.is_global_unicast() &&
             hosts_.find({event.address, downstream}) == nullptr) {
-            Host* host = admit(downstream, event.address, event.mac, Evidence::saved, turn);
+            Host* host = admit({event.address, downstream}, event.mac, Evidence::saved,
+                               HostRank::remembered, turn);
             if (host != nullptr) {
                 host->last_seen -= event.silent;
             }
@@ -119,33 +136,47 @@ bool Engine::can_be_served(DownstreamId downstream, const Ipv6Address& address) 
     return false;
 }
 
-/// A new host, tentative, served and queued; nullptr when it cannot be served or the table is full.
-Host* Engine::admit(DownstreamId downstream, const Ipv6Address& address, const MacAddress& mac,
-                    Evidence evidence, Turn turn) {
-    if (!can_be_served(downstream, address)) {
+/// A new host, tentative, served and queued; nullptr when it cannot be served or finds no room.
+Host* Engine::admit(const HostKey& key, const MacAddress& mac, Evidence evidence, HostRank rank,
+                    Turn turn) {
+    if (!can_be_served(key.downstream, key.address)) {
         return nullptr;
     }
-    Host* host = evidence == Evidence::own_address ? &hosts_.insert_always({address, downstream})
-                                                   : hosts_.insert({address, downstream});
-    if (host == nullptr) {
-        ++counters_.hosts_refused;
-        if (!std::exchange(full_told_, true)) {
-            Notice full(NoticeKind::hosts_full, downstreams_[downstream].link.name);
-            full.host = address;
-            full.count = hosts_.limit();
-            turn.actions.emplace_back(std::move(full));
+    if (rank != HostRank::own) {  // which no stranger can make up
+        const HostTable::Room room = hosts_.room_for(key.downstream, mac, rank, turn.now);
+        if (room.refused != HostTable::Cap::none) {
+            refuse(room.refused == HostTable::Cap::hosts ? &Refusals::hosts_by_max_hosts
+                                                         : &Refusals::hosts_by_mac,
+                   key.downstream, key.address, mac, turn.now);
+            return nullptr;
         }
-        return nullptr;
+        if (room.evict != nullptr) {
+            remove(*room.evict, turn, true);
+        }
     }
     ++counters_.hosts_added;
-    host->mac = mac;
-    host->evidence = evidence;
-    host->first_seen = host->last_seen = host->since = turn.now;
+    Host& host = hosts_.insert(key, mac, rank);
+    host.evidence = evidence;
+    host.first_seen = host.last_seen = host.since = turn.now;
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
-        serve(*host, i, turn);
+        serve(host, i, turn);
     }
-    requeue(*host, turn.now);
-    return host;
+    if (host.waiting != 0) {
+        refuse(&Refusals::hosts_by_max_groups, key.downstream, key.address, mac, turn.now);
+    }
+    requeue(host, turn.now);
+    return &host;
+}
+
+/// There is evidence of the host that is worth so much.
+void Engine::prove(Host& host, HostRank rank, TimePoint now) {
+    const bool better = rank > host.rank;
+    hosts_.set_rank(host, std::max(rank, host.rank));
+    for (std::size_t i = 0; better && host.waiting != 0 && i < upstreams_.size(); ++i) {
+        if ((host.waiting & (1U << i)) != 0 && rank > upstreams_[i].lowest) {
+            share_soon(upstreams_[i], now);
+        }
+    }
 }
 
 /// Does what a step of a host's life asks for, and queues the host anew. The host may be gone
@@ -160,7 +191,10 @@ void Engine::take(Host& host, HostLife::Step step, Turn turn) {
     switch (step) {
         case HostLife::Step::none: break;
         case HostLife::Step::confirmed: tell(NoticeKind::host_confirmed); break;
-        case HostLife::Step::silent: tell(NoticeKind::host_silent); break;
+        case HostLife::Step::silent:
+            tell(NoticeKind::host_silent);
+            depreciate(host, turn.now);
+            break;
         case HostLife::Step::probe:
             probe(downstreams_[host.key.downstream], host.key.address, turn);
             break;
@@ -188,26 +222,95 @@ void Engine::requeue(Host& host, TimePoint now) {
     }
 }
 
-/// Counts the host on the upstream, if that is one of its downstream's and has its prefix.
-void Engine::serve(Host& host, std::size_t upstream, Turn turn) {
-    const std::uint32_t bit = 1U << upstream;
-    if ((downstreams_[host.key.downstream].upstreams & bit) != 0 &&
-        upstreams_[upstream].prefixes.contains(host.key.address)) {
-        host.upstreams |= bit;
-        upstreams_[upstream].plan.add_host({host.key.address, host.evidence}, turn.actions);
+/// It does not answer any more: whoever is heard is worth more.
+void Engine::depreciate(Host& host, TimePoint now) {
+    hosts_.set_rank(host, std::min(host.rank, HostRank::remembered));
+    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+        Upstream& upstream = upstreams_[i];
+        if ((host.upstreams & (1U << i)) != 0) {
+            upstream.lowest = std::min(upstream.lowest, host.rank);
+            if (upstream.waiting > 0) {
+                share_soon(upstream, now);
+            }
+        }
     }
 }
 
-void Engine::remove(Host& host, Turn turn) {
+/// Counts the host on the upstream, if that is one of its downstream's and has its prefix. False:
+/// there is no room for its group.
+bool Engine::serve(Host& host, std::size_t index, Turn turn) {
+    const std::uint32_t bit = 1U << index;
+    Upstream& upstream = upstreams_[index];
+    if ((downstreams_[host.key.downstream].upstreams & bit) == 0 ||
+        !upstream.prefixes.contains(host.key.address)) {
+        return true;
+    }
+    if (upstream.plan.add_host({host.key.address, host.evidence}, turn.actions)) {
+        host.upstreams |= bit;
+        upstream.lowest = std::min(upstream.lowest, host.rank);
+        return true;
+    }
+    host.waiting |= bit;
+    ++upstream.waiting;
+    if (host.rank > upstream.lowest) {
+        share_soon(upstream, turn.now);
+    }
+    return false;
+}
+
+/// `evicted`: another one takes its place.
+void Engine::remove(Host& host, Turn turn, bool evicted) {
+    if (evicted) {
+        refuse(&Refusals::hosts_evicted, host.key.downstream, host.key.address, host.mac, turn.now);
+    }
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+        Upstream& upstream = upstreams_[i];
+        if ((host.waiting & (1U << i)) != 0) {
+            --upstream.waiting;
+        }
         if ((host.upstreams & (1U << i)) != 0) {
-            upstreams_[i].plan.remove_host(host.key.address, turn.actions);
+            upstream.plan.remove_host(host.key.address, evicted, turn.actions);
+            if (upstream.waiting > 0 && upstream.plan.has_room()) {
+                share_soon(upstream, turn.now);
+            }
         }
     }
     ++counters_.hosts_gone;
     hosts_.erase(host);
-    // Not at each free place: a table that is about full would tell it again and again.
-    full_told_ = full_told_ && hosts_.size() > hosts_.limit() * 9 / 10;
+}
+
+/// Groups are shared out anew, with the next tick or as soon as that may be again.
+void Engine::share_soon(Upstream& upstream, TimePoint now) {
+    if (!upstream.share_at) {
+        upstream.share_at = std::max(now, upstream.shared + kShareAgain);
+    }
+}
+
+/// Counts it, and has it told. Of those that are told together, the last one is named.
+void Engine::refuse(std::uint64_t Refusals::*reason, DownstreamId downstream,
+                    const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now) {
+    ++(refusals_.*reason);
+    const std::string& interface = downstreams_[downstream].link.name;
+    if (!refusal_) {
+        refusal_.emplace(NoticeKind::refused, interface);
+        refusals_due_ = now + kRefusalsGather;
+        if (refusals_last_) {
+            refusals_due_ = std::max(refusals_due_, *refusals_last_ + kRefusalsTold);
+        }
+    }
+    refusal_->interface = interface;
+    refusal_->host = host;
+    refusal_->mac = mac;
+}
+
+void Engine::tell_refusals(Turn turn) {
+    if (!refusal_ || refusals_due_ > turn.now) {
+        return;
+    }
+    refusal_->refusals = refusals_ - std::exchange(refusals_told_, refusals_);
+    turn.actions.emplace_back(std::move(*refusal_));
+    refusal_.reset();
+    refusals_last_ = turn.now;
 }
 
 void Engine::look_at_hosts(Turn turn) {
@@ -261,11 +364,12 @@ void Engine::add_own_address(DownstreamId downstream, const Ipv6Address& address
     downstreams_[downstream].own_addresses.add(address, 128, false);
     Host* host = hosts_.find({address, downstream});
     if (host == nullptr) {
-        host = admit(downstream, address, downstreams_[downstream].link.mac, Evidence::own_address,
-                     turn);
+        host = admit({address, downstream}, downstreams_[downstream].link.mac,
+                     Evidence::own_address, HostRank::own, turn);
     }
     if (host != nullptr && !host->own) {
         host->own = true;
+        prove(*host, HostRank::own, turn.now);
         life_.seen(*host, Evidence::own_address, turn.now);
         requeue(*host, turn.now);
     }
@@ -280,6 +384,7 @@ void Engine::release_own_address(DownstreamId downstream, const Ipv6Address& add
     }
     host->own = false;
     host->last_seen = turn.now;
+    hosts_.set_rank(*host, HostRank::confirmed);
     if (downstreams_[downstream].link.carries_ipv6()) {
         take(*host, HostLife::Step::gone, turn);
     } else {

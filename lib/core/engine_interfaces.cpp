@@ -86,10 +86,8 @@ void Engine::on(const Reconfigured& event, Turn turn) {
     }
     const bool recapture = event.config.capture != config_.capture ||
                            event.config.mld_evidence != config_.mld_evidence;
-    configure(event.config);
+    const std::vector<std::uint32_t> moved = configure(event.config);
 
-    hosts_.set_limit(config_.max_hosts);
-    full_told_ = false;
     for (std::size_t id = 0; id < downstreams_.size(); ++id) {
         Downstream& downstream = downstreams_[id];
         const bool was_captured = id < captured.size() && captured[id];
@@ -106,7 +104,12 @@ void Engine::on(const Reconfigured& event, Turn turn) {
     counters_.hosts_gone += hosts_.erase_if(
         [&](const Host& host) { return downstreams_[host.key.downstream].upstreams == 0; });
     hosts_.for_each([&](Host& host) {
-        host.upstreams = 0;
+        std::uint32_t served = 0;
+        for (std::size_t i = 0; i < moved.size(); ++i) {
+            served |= (host.upstreams & (1U << i)) != 0 ? moved[i] : 0;
+        }
+        host.upstreams = served;
+        host.waiting = 0;
         hosts_.schedule(host, std::max(life_.due(host), turn.now));
     });
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
@@ -118,15 +121,18 @@ void Engine::on(const Reconfigured& event, Turn turn) {
     turn.actions.emplace_back(Resync{});
 }
 
-/// Takes over the configuration; interfaces that it names again keep what is known of them.
-void Engine::configure(const Config& config) {
+/// Takes over the configuration; interfaces that it names again keep what is known of them. Ends
+/// with the new bit of each former upstream, 0 for none.
+std::vector<std::uint32_t> Engine::configure(const Config& config) {
     config_ = config;
+    hosts_.set_limit(config.max_hosts);
     life_ = HostLife(config.host_timeout, config.linger, seed_);
 
     for (Downstream& downstream : downstreams_) {
         downstream.upstreams = 0;
     }
     std::vector<Upstream> former = std::exchange(upstreams_, {});
+    std::vector<std::uint32_t> moved(former.size(), 0);
     for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
         const UpstreamConfig& wanted = config.upstreams[i];
         const auto known = std::find_if(
@@ -135,13 +141,18 @@ void Engine::configure(const Config& config) {
         if (known == former.end()) {
             upstreams_.emplace_back(wanted, seed_);
         } else {
+            moved[static_cast<std::size_t>(known - former.begin())] = 1U << i;
             known->prefixes.configure(wanted.prefixes);
             upstreams_.push_back(std::move(*known));
         }
+        upstreams_.back().plan.set_limit(config.max_groups);
         for (const std::string& name : wanted.downstreams) {
-            downstreams_[downstream_named(name)].upstreams |= 1U << i;
+            const DownstreamId id = downstream_named(name);
+            downstreams_[id].upstreams |= 1U << i;
+            hosts_.set_mac_limit(id, max_hosts_per_mac(config, name));
         }
     }
+    return moved;
 }
 
 DownstreamId Engine::downstream_named(const std::string& name) {
@@ -225,8 +236,9 @@ void Engine::claim_inherited(Upstream& upstream, Turn turn) {
         }
         for (const SolicitedNodeGroup group : inherited.groups) {
             if (std::find(own.begin(), own.end(), group) == own.end() &&
-                !upstream.plan.wants(group)) {
-                upstream.plan.claim(group, turn.now + longest, Evidence::saved, turn.actions);
+                !upstream.plan.wants(group) &&
+                upstream.plan.claim(group, turn.now + longest, Evidence::saved, turn.actions)) {
+                upstream.lowest = std::min(upstream.lowest, HostRank::remembered);
                 ++claimed;
             }
         }
@@ -412,15 +424,41 @@ void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
     upstream.no_prefix_told = missing;
 }
 
-/// Which hosts are served on the upstream, decided anew.
+/// Which hosts are served on the upstream, decided anew: where room is short, the best known; among
+/// equals those that are served already.
 void Engine::replan(std::size_t index, Turn turn) {
     Upstream& upstream = upstreams_[index];
+    const std::uint32_t bit = 1U << index;
+    upstream.share_at.reset();
+    upstream.shared = turn.now;
+    upstream.waiting = 0;
+    upstream.lowest = HostRank::own;
     upstream.plan.begin_replan();
-    hosts_.for_each([&](Host& host) {
-        host.upstreams &= ~(1U << index);
-        serve(host, index, turn);
-    });
-    upstream.plan.end_replan(turn.actions);
+    const auto keep_claims = [&](Evidence evidence) {
+        if (upstream.plan.keep_claims(evidence)) {
+            upstream.lowest = std::min(upstream.lowest, rank_of(evidence));
+        }
+    };
+    hosts_.for_each([&](Host& host) { host.waiting &= ~bit; });
+    for (const HostRank rank : {HostRank::own, HostRank::confirmed, HostRank::heard,
+                                HostRank::remembered, HostRank::claimed}) {
+        if (rank == HostRank::claimed) {
+            keep_claims(Evidence::saved);
+        }
+        for (const bool served : {true, false}) {
+            hosts_.for_each(rank, [&](Host& host) {
+                if (((host.upstreams & bit) != 0) == served && (host.waiting & bit) == 0) {
+                    host.upstreams &= ~bit;
+                    if (!serve(host, index, turn) && served) {
+                        refuse(&Refusals::hosts_by_max_groups, host.key.downstream,
+                               host.key.address, host.mac, turn.now);
+                    }
+                }
+            });
+        }
+    }
+    keep_claims(Evidence::mld_report);
+    refusals_.groups_evicted += upstream.plan.end_replan(turn.actions);
 }
 
 }  // namespace solicitd

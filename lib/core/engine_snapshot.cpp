@@ -93,6 +93,8 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
     state.host_timeout = config_.host_timeout;
     state.linger = config_.linger;
     state.max_hosts = config_.max_hosts;
+    state.max_groups = config_.max_groups;
+    state.max_hosts_per_mac = config_.max_hosts_per_mac;
     state.announce = to_string(config_.announce);
     state.announce_interval = config_.announce_interval;
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
@@ -134,12 +136,16 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
         {"evidence.sniffed", counters_.evidence},
         {"evidence.own-mac", counters_.own_mac},
         {"groups.audits", counters_.audits},
-        {"groups.claims-refused", counters_.claims_refused},
+        {"groups.evicted", refusals_.groups_evicted},
         {"groups.joins", counters_.joins},
         {"groups.join-failures", counters_.join_failures},
+        {"groups.refused.hosts", refusals_.hosts_by_max_groups},
+        {"groups.refused.reports", refusals_.reports},
         {"hosts.added", counters_.hosts_added},
         {"hosts.gone", counters_.hosts_gone},
-        {"hosts.refused", counters_.hosts_refused},
+        {"hosts.evicted", refusals_.hosts_evicted},
+        {"hosts.refused.max-hosts", refusals_.hosts_by_max_hosts},
+        {"hosts.refused.max-hosts-per-mac", refusals_.hosts_by_mac},
         {"lan.asked", counters_.lan_asked},
         {"lan.reports", counters_.reports_seen},
         {"probes.sent", counters_.probes},

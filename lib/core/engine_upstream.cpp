@@ -257,10 +257,15 @@ void Engine::report_on_lan(DownstreamId downstream, const GroupReported& event, 
         return;
     }
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
-        if ((from.upstreams & (1U << i)) != 0 && !upstreams_[i].prefixes.prefixes().empty() &&
-            !upstreams_[i].plan.claim(event.group, turn.now + kListenerInterval,
-                                      Evidence::mld_report, turn.actions)) {
-            ++counters_.claims_refused;
+        Upstream& upstream = upstreams_[i];
+        if ((from.upstreams & (1U << i)) == 0 || upstream.prefixes.prefixes().empty()) {
+            continue;
+        }
+        if (upstream.plan.claim(event.group, turn.now + kListenerInterval, Evidence::mld_report,
+                                turn.actions)) {
+            upstream.lowest = HostRank::reported;
+        } else {
+            refuse(&Refusals::reports, downstream, std::nullopt, event.mac, turn.now);
         }
     }
 }
@@ -331,6 +336,9 @@ void Engine::link_local_seen(DownstreamId downstream, const NeighborSeen& event,
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         if ((downstreams_[downstream].upstreams & (1U << i)) != 0) {
             upstreams_[i].plan.release_report(group, turn.actions);
+            if (upstreams_[i].waiting > 0 && upstreams_[i].plan.has_room()) {
+                share_soon(upstreams_[i], turn.now);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 
 #include "core/due_queue.hpp"
 #include "core/events.hpp"
+#include "core/host_ranks.hpp"
 
 namespace solicitd {
 
@@ -36,7 +37,10 @@ struct HostKey {
     friend bool operator==(const HostKey&, const HostKey&) = default;
 };
 
-/// An IPv6 address seen downstream. HostLife moves it through its states.
+struct MacHosts;
+
+/// An IPv6 address seen downstream. HostLife moves it through its states, HostTable keeps its MAC,
+/// its rank and its places.
 struct Host : DueHook {
     explicit Host(const HostKey& where) : key(where) {}
 
@@ -45,11 +49,16 @@ struct Host : DueHook {
     HostState state = HostState::tentative;
     Evidence evidence = Evidence::neighbor;        ///< the latest
     NeighborState neighbor = NeighborState::none;  ///< what the kernel last said of it
-    bool in_dump = false;         ///< seen in the dump of neighbors that is running
-    bool own = false;             ///< the router's own address
-    bool asked = false;           ///< a probe is out, unanswered
-    std::uint8_t failures = 0;    ///< probes in a row that nobody answered
-    std::uint32_t upstreams = 0;  ///< mask: where it is served
+    bool in_dump = false;               ///< seen in the dump of neighbors that is running
+    bool own = false;                   ///< the router's own address
+    bool asked = false;                 ///< a probe is out, unanswered
+    std::uint8_t failures = 0;          ///< probes in a row that nobody answered
+    std::uint32_t upstreams = 0;        ///< mask: where it is served
+    std::uint32_t waiting = 0;          ///< mask: where max-groups left no room to serve it
+    HostRank rank = HostRank::claimed;  ///< the best that is still true
+    HostLink in_table;
+    HostLink in_mac;
+    MacHosts* of_mac = nullptr;  ///< those of its MAC; nullptr when that is unknown
     TimePoint first_seen{};
     TimePoint last_seen{};
     TimePoint since{};      ///< in this state

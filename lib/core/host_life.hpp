@@ -11,10 +11,12 @@ namespace solicitd {
 ///     tentative --unconfirmed for 60 s--> probing
 ///     probing --evidence--> confirmed          probing --3 probes failed--> absent
 ///     absent --evidence--> confirmed           absent --a probe fails after `linger`--> gone
+///     probing --the first probe of a mere claim fails--> gone
 ///
-/// Two invariants: nobody is gone who was not asked just before, however much time has passed
-/// meanwhile (a suspended router, an interface that was down); and what cannot be asked stays.
-/// The kernel's STALE and the removal of its entry prove nothing either way. A host that the
+/// Anybody can claim any address by DAD; one that was never more than claimed costs one probe, and
+/// no linger. Two invariants: nobody is gone who was not asked just before, however much time has
+/// passed meanwhile (a suspended router, an interface that was down); and what cannot be asked
+/// stays. The kernel's STALE and the removal of its entry prove nothing either way. A host that the
 /// administrator made PERMANENT, and the router's own addresses, are never asked.
 class HostLife {
 public:

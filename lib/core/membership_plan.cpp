@@ -23,25 +23,34 @@ void MembershipPlan::recount(Membership& membership, Change change) {
     only_reported_ += membership.only_reported() ? 1 : 0;
 }
 
-void MembershipPlan::add_host(const Cause& cause, Actions& actions) {
+bool MembershipPlan::add_host(const Cause& cause, Actions& actions) {
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(cause.host);
-    const auto [it, is_new] = groups_.try_emplace(group.low24);
+    auto it = groups_.find(group.low24);
+    const bool is_new = it == groups_.end();
+    if (is_new) {
+        if (replanning_ ? kept_ >= limit_ : !has_room()) {
+            return false;
+        }
+        it = groups_.try_emplace(group.low24).first;
+        ++tally(State::waiting);
+    }
     Membership& membership = it->second;
+    if (replanning_ && !keep(membership)) {
+        membership.refused = true;
+        return false;
+    }
     recount(membership, [&] { ++membership.hosts; });
     if (membership.hosts == 1) {
         membership.cause = cause;
     }
-    if (!is_new) {
-        return;
-    }
-    ++tally(State::waiting);
     // A replan joins at its end, when it is known how many there are.
-    if (attached() && !replanning_) {
+    if (is_new && attached() && !replanning_) {
         join(group, membership, actions);
     }
+    return true;
 }
 
-void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
+void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, Actions& actions) {
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(host);
     const auto it = groups_.find(group.low24);
     if (it == groups_.end()) {
@@ -53,7 +62,7 @@ void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
     }
     const bool was_held = it->second.state == State::held;
     leave(it, actions);
-    if (was_held) {
+    if (was_held && !evicted) {
         Notice left = notice(NoticeKind::left);
         left.group = group;
         left.host = host;
@@ -63,7 +72,8 @@ void MembershipPlan::remove_host(const Ipv6Address& host, Actions& actions) {
 
 bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
                            Actions& actions) {
-    if (evidence == Evidence::mld_report && only_reported_ >= kMostReported && !wants(group)) {
+    const bool too_many = evidence == Evidence::mld_report && only_reported_ >= kMostReported;
+    if ((too_many || !has_room()) && !wants(group)) {
         return false;
     }
     const auto [it, is_new] = groups_.try_emplace(group.low24);
@@ -130,17 +140,55 @@ void MembershipPlan::detach(Actions& actions) {
 
 void MembershipPlan::begin_replan() {
     replanning_ = true;
+    kept_ = 0;
     for (auto& [low24, membership] : groups_) {
         recount(membership, [&group = membership] { group.hosts = 0; });
+        membership.kept = membership.refused = false;
     }
 }
 
-void MembershipPlan::end_replan(Actions& actions) {
+/// Gives the group a place, if it has none and there is one.
+bool MembershipPlan::keep(Membership& membership) {
+    if (!membership.kept && kept_ < limit_) {
+        membership.kept = true;
+        ++kept_;
+    }
+    return membership.kept;
+}
+
+bool MembershipPlan::keep_claims(Evidence evidence) {
+    std::vector<Membership*> claims;
+    for (auto& [low24, membership] : groups_) {
+        if (membership.claimed() && membership.claim == evidence) {
+            claims.push_back(&membership);
+        }
+    }
+    std::sort(claims.begin(), claims.end(), [](const Membership* a, const Membership* b) {
+        return a->claimed_until > b->claimed_until;
+    });
+    std::size_t kept = 0;
+    for (Membership* claim : claims) {
+        kept += keep(*claim) ? 1 : 0;
+    }
+    return kept > 0;
+}
+
+std::size_t MembershipPlan::end_replan(Actions& actions) {
     replanning_ = false;
+    std::size_t evicted = 0;
+    for (auto it = groups_.begin(); it != groups_.end();) {
+        if (!it->second.kept && (it->second.refused || it->second.claimed())) {
+            ++evicted;
+            it = leave(it, actions);
+        } else {
+            ++it;
+        }
+    }
     sweep(actions);
     if (attached()) {
         join_waiting(actions);
     }
+    return evicted;
 }
 
 /// Leaves what nobody wants, and tells of it: one by one, or in one line when it is much.
@@ -309,6 +357,7 @@ MembershipPlan::Groups::iterator MembershipPlan::leave(Groups::iterator it, Acti
         actions.emplace_back(LeaveGroup{index_, SolicitedNodeGroup{it->first}});
     }
     close_burst_entry(membership, false, actions);
+    only_reported_ -= membership.only_reported() ? 1 : 0;
     --tally(membership.state);
     const auto next = groups_.erase(it);
     settle_failure(actions);

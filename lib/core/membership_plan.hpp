@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "core/actions.hpp"
 #include "core/hash.hpp"
+#include "core/host_ranks.hpp"
 #include "core/time.hpp"
 
 namespace solicitd {
@@ -28,6 +30,9 @@ struct Cause {
 /// held does not. Failed joins are tried again, all of the upstream's together, after 1 s, 2 s, 4
 /// s, ... 60 s: what makes a join fail is a matter of the interface or the system, never of the
 /// group.
+///
+/// There are never more groups than the limit: what finds no room is refused, and to put something
+/// better known in the place of something else is a matter of replanning.
 class MembershipPlan {
 public:
     enum class State : std::uint8_t {
@@ -39,6 +44,8 @@ public:
     struct Membership {
         State state = State::waiting;
         bool in_burst = false;  ///< its join is told as one of many
+        bool kept = false;      ///< in a replan: it has a place
+        bool refused = false;   ///< in a replan: it is wanted, and there was none
         std::uint32_t hosts = 0;
         int error = 0;  ///< errno of the last join, when failed
         Cause cause;
@@ -62,15 +69,21 @@ public:
     MembershipPlan(std::string interface, std::uint64_t seed)
         : interface_(std::move(interface)), groups_(0, GroupHash{seed}) {}
 
-    void add_host(const Cause& cause, Actions& actions);
-    void remove_host(const Ipv6Address& host, Actions& actions);
+    /// Takes effect with the next replan; until then it only keeps new groups out.
+    void set_limit(std::size_t groups) { limit_ = groups; }
+    [[nodiscard]] bool has_room() const { return groups_.size() < limit_; }
 
     /// Groups that are wanted for MLD reports alone: anybody on the LAN can make more.
     static constexpr std::size_t kMostReported = 1024;
+    /// False: there is no room for its group.
+    [[nodiscard]] bool add_host(const Cause& cause, Actions& actions);
+    /// `evicted`: it did not go by itself, and others tell of that.
+    void remove_host(const Ipv6Address& host, bool evicted, Actions& actions);
 
     /// Wants the group until then, whoever else does; an earlier claim is prolonged. `evidence`:
-    /// what it is known by. False: refused.
-    bool claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence, Actions& actions);
+    /// what it is known by. False: there is no room for the group.
+    [[nodiscard]] bool claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
+                             Actions& actions);
     /// A claim by an MLD report ends now.
     void release_report(SolicitedNodeGroup group, Actions& actions);
     /// Time passed in which no host could be seen.
@@ -85,10 +98,14 @@ public:
     void detach(Actions& actions);
     [[nodiscard]] bool attached() const { return index_ != 0; }
 
-    /// Mark, re-add, sweep: between the two, whatever is still wanted is given to add_host again;
-    /// what was not is left. The way through a new configuration or a changed prefix.
+    /// Mark, re-add, sweep: between the two, whatever is still wanted is given to add_host again,
+    /// the best known first, and claims to keep_claims; what was not is left. The way through a new
+    /// configuration, a changed prefix, and a better use of the room. Ends with how many groups are
+    /// left for want of room.
     void begin_replan();
-    void end_replan(Actions& actions);
+    /// Whether there are any of that kind with a place.
+    bool keep_claims(Evidence evidence);
+    std::size_t end_replan(Actions& actions);
 
     void result(SolicitedNodeGroup group, int error, TimePoint now, Actions& actions);
 
@@ -133,6 +150,7 @@ private:
     void end_claims(TimePoint now, Actions& actions);
     template <typename Change>
     void recount(Membership& membership, Change change);
+    [[nodiscard]] bool keep(Membership& membership);
     void end_claim(Membership& membership);
     static void tell(const Membership& membership, SolicitedNodeGroup group, Notice& notice);
     [[nodiscard]] Notice notice(NoticeKind kind) const;
@@ -141,7 +159,9 @@ private:
     Ifindex index_ = 0;  ///< 0: not attached
     Groups groups_;
     std::array<std::size_t, 4> tallies_{};  ///< groups by State
+    std::size_t limit_ = std::numeric_limits<std::size_t>::max();
     bool replanning_ = false;
+    std::size_t kept_ = 0;  ///< groups, in a replan
 
     std::size_t burst_open_ = 0;    ///< joins of a burst that are not answered yet
     std::size_t burst_joined_ = 0;  ///< those that were, with success

@@ -10,6 +10,7 @@
 
 #include "core/evidence.hpp"
 #include "core/ipv6_address.hpp"
+#include "core/mac_address.hpp"
 #include "core/mld_message.hpp"
 
 namespace solicitd {
@@ -44,7 +45,27 @@ enum class NoticeKind : std::uint8_t {
     reports_discarded,  ///< interface, count = packets: the kernel dropped our reports (a firewall)
     reports_pass,       ///< interface: after reports_discarded
     lan_asked,          ///< interface = upstream, host: asked for there and known to nobody
-    hosts_full,         ///< interface, host, count = max-hosts; said once until there is room
+    refused,            ///< interface, host, mac: of the last one; refusals: at most once a minute
+};
+
+/// What found no room, and what made room for something better known.
+struct Refusals {
+    std::uint64_t hosts_by_max_hosts = 0;
+    std::uint64_t hosts_by_mac = 0;         ///< max-hosts-per-mac
+    std::uint64_t hosts_by_max_groups = 0;  ///< known, but not served on an upstream
+    std::uint64_t reports = 0;              ///< by max-groups: groups in MLD reports of the LAN
+    std::uint64_t hosts_evicted = 0;
+    std::uint64_t groups_evicted = 0;
+
+    friend bool operator==(const Refusals&, const Refusals&) = default;
+    friend Refusals operator-(const Refusals& a, const Refusals& b) {
+        return {a.hosts_by_max_hosts - b.hosts_by_max_hosts,
+                a.hosts_by_mac - b.hosts_by_mac,
+                a.hosts_by_max_groups - b.hosts_by_max_groups,
+                a.reports - b.reports,
+                a.hosts_evicted - b.hosts_evicted,
+                a.groups_evicted - b.groups_evicted};
+    }
 };
 
 /// Something that a person may want to read. The daemon words it; the core decides when, so that
@@ -58,12 +79,14 @@ struct Notice {
     std::optional<SolicitedNodeGroup> group;
     std::optional<Ipv6Address> host;
     std::optional<Evidence> evidence;
+    std::optional<MacAddress> mac;
     std::optional<Ipv6Prefix> prefix;
     std::optional<MldVersion> version;
     std::chrono::seconds interval{};
     std::string_view reason;  ///< of static storage
     std::size_t count = 0;
     int error = 0;  ///< errno
+    Refusals refusals;
 };
 
 }  // namespace solicitd

@@ -62,7 +62,7 @@ struct StateSnapshot {
         std::string evidence;  ///< the latest, by its name: one that we do not know is shown too
         std::chrono::seconds known{};   ///< since it was first seen
         std::chrono::seconds silent{};  ///< since the latest evidence
-        bool joined = false;            ///< its group is wanted on some upstream
+        bool joined = false;  ///< its group is wanted on some upstream, and finds room there
         std::string group;
     };
 
@@ -74,7 +74,9 @@ struct StateSnapshot {
     std::chrono::seconds host_timeout{};
     std::chrono::seconds linger{};
     std::size_t max_hosts = 0;
-    std::string announce;  ///< "auto", "always" or "never"
+    std::size_t max_groups = 0;         ///< on each upstream
+    std::size_t max_hosts_per_mac = 0;  ///< by default: a downstream may have its own
+    std::string announce;               ///< "auto", "always" or "never"
     std::chrono::seconds announce_interval{};
     std::vector<Upstream> upstreams;
     std::vector<Interface> downstreams;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "core/events.hpp"
 #include "core/group_set.hpp"
 #include "core/host.hpp"
+#include "core/host_ranks.hpp"
 #include "core/lan_inquiries.hpp"
 #include "core/limits.hpp"
 #include "core/membership_plan.hpp"
@@ -72,6 +74,10 @@ struct Upstream {
     GroupSet answered_v1;  ///< since the last MLDv1 query, where another host's report was first
     LanInquiries inquiries;
     bool no_prefix_told = false;
+    std::size_t waiting = 0;              ///< hosts that found no room for their group
+    HostRank lowest = HostRank::own;      ///< no group is worth less
+    std::optional<TimePoint> share_at;    ///< when the room is shared out anew
+    TimePoint shared = TimePoint::min();  ///< when it last was
     /// When prefixes that were lost with the interface are given up.
     std::optional<TimePoint> orphans_until;
 };

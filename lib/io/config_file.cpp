@@ -20,12 +20,12 @@
 namespace solicitd::io {
 namespace {
 
-constexpr std::array<std::string_view, 10> kTopKeys = {
-    "host-timeout",      "linger",       "max-hosts", "audit-interval", "capture", "announce",
-    "announce-interval", "mld-evidence", "log-level", "upstream"};
-constexpr const char* kUpstreamForm =
-    "allowed is [[upstream]] in double brackets, once for each upstream";
+constexpr std::array<std::string_view, 13> kTopKeys = {
+    "host-timeout",   "linger",   "max-hosts", "max-groups",        "max-hosts-per-mac",
+    "audit-interval", "capture",  "announce",  "announce-interval", "mld-evidence",
+    "log-level",      "upstream", "downstream"};
 constexpr std::array<std::string_view, 3> kUpstreamKeys = {"interface", "downstream", "prefix"};
+constexpr std::array<std::string_view, 2> kDownstreamKeys = {"interface", "max-hosts-per-mac"};
 
 std::string read_text(const std::filesystem::path& path) {
     const auto refuse = [&](const std::string& why) {
@@ -106,9 +106,13 @@ private:
         std::vector<toml::source_index> downstreams;
     };
 
-    void read_upstreams(const Entry& entry);
+    // Each table of a list such as [[upstream]].
+    template <typename Read>
+    void read_tables(const Entry& entry, Read read);
     void read_upstream(const toml::table& table);
+    void read_downstream(const toml::table& table);
     void check_conflicts() const;
+    void check_downstreams() const;
 
     std::int64_t number(const Entry& entry, Range range) const;
     bool boolean(const Entry& entry) const;
@@ -129,6 +133,7 @@ private:
     std::string name_;
     ConfigFile file_;
     std::vector<UpstreamLines> lines_;
+    std::vector<toml::source_index> downstream_lines_;
 };
 
 // toml++ sorts keys by name; the mistake to tell is the first one in the file.
@@ -156,6 +161,10 @@ ConfigFile Reader::read(std::string_view text) {
             file_.linger = std::chrono::seconds(number(entry, kLingerRange));
         } else if (entry.key == "max-hosts") {
             file_.max_hosts = static_cast<std::size_t>(number(entry, kMaxHostsRange));
+        } else if (entry.key == "max-groups") {
+            file_.max_groups = static_cast<std::size_t>(number(entry, kMaxGroupsRange));
+        } else if (entry.key == "max-hosts-per-mac") {
+            file_.max_hosts_per_mac = static_cast<std::size_t>(number(entry, kMaxHostsPerMacRange));
         } else if (entry.key == "audit-interval") {
             file_.audit_interval = std::chrono::seconds(number(entry, kAuditIntervalRange));
         } else if (entry.key == "capture") {
@@ -169,26 +178,32 @@ ConfigFile Reader::read(std::string_view text) {
         } else if (entry.key == "log-level") {
             file_.log_level = value(entry, *entry.node, parse_log_level);
         } else if (entry.key == "upstream") {
-            read_upstreams(entry);
+            read_tables(entry, [&](const toml::table& table) { read_upstream(table); });
+        } else if (entry.key == "downstream") {
+            read_tables(entry, [&](const toml::table& table) { read_downstream(table); });
         } else {
             refuse_key(entry, kTopKeys, kUpstreamKeys, "below [[upstream]]");
         }
     }
     check_conflicts();
+    check_downstreams();
     return std::move(file_);
 }
 
-void Reader::read_upstreams(const Entry& entry) {
+template <typename Read>
+void Reader::read_tables(const Entry& entry, Read read) {
+    const std::string key(entry.key);
+    const std::string form = "allowed is [[" + key + "]] in double brackets, once for each " + key;
     const toml::array* list = entry.node->as_array();
     if (list == nullptr) {
-        refuse_value(entry, *entry.node, kUpstreamForm);
+        refuse_value(entry, *entry.node, form);
     }
     for (const toml::node& element : *list) {
         const toml::table* table = element.as_table();
         if (table == nullptr) {
-            refuse_value(entry, element, kUpstreamForm);
+            refuse_value(entry, element, form);
         }
-        read_upstream(*table);
+        read(*table);
     }
 }
 
@@ -218,6 +233,51 @@ void Reader::read_upstream(const toml::table& table) {
     }
     file_.upstreams.push_back(std::move(upstream));
     lines_.push_back(std::move(lines));
+}
+
+void Reader::read_downstream(const toml::table& table) {
+    DownstreamConfig downstream;
+    std::optional<std::int64_t> hosts;
+    toml::source_index line = 0;
+    for (const Entry& entry : in_file_order(table)) {
+        if (entry.key == "interface") {
+            downstream.interface = value(entry, *entry.node, parse_interface);
+            line = entry.where.line;
+        } else if (entry.key == "max-hosts-per-mac") {
+            hosts = number(entry, kMaxHostsPerMacRange);
+        } else {
+            refuse_key(entry, kDownstreamKeys, kTopKeys, "above the first [[upstream]]");
+        }
+    }
+    if (downstream.interface.empty() || !hosts) {
+        refuse(table.source().begin.line,
+               R"([[downstream]] needs both interface = "br0" and max-hosts-per-mac = 256)");
+    }
+    downstream.max_hosts_per_mac = static_cast<std::size_t>(*hosts);
+    file_.downstreams.push_back(std::move(downstream));
+    downstream_lines_.push_back(line);
+}
+
+/// A typing mistake must not turn into a default.
+void Reader::check_downstreams() const {
+    for (std::size_t i = 0; i < file_.downstreams.size(); ++i) {
+        const std::string& name = file_.downstreams[i].interface;
+        const bool twice = std::any_of(
+            file_.downstreams.begin(), file_.downstreams.begin() + static_cast<std::ptrdiff_t>(i),
+            [&](const DownstreamConfig& earlier) { return earlier.interface == name; });
+        if (twice) {
+            refuse(downstream_lines_[i], name + " has two [[downstream]]; write one");
+        }
+        const bool known = std::any_of(
+            file_.upstreams.begin(), file_.upstreams.end(), [&](const UpstreamConfig& upstream) {
+                return std::find(upstream.downstreams.begin(), upstream.downstreams.end(), name) !=
+                       upstream.downstreams.end();
+            });
+        // Without upstreams the command line names them.
+        if (!known && !file_.upstreams.empty()) {
+            refuse(downstream_lines_[i], name + " is downstream of no [[upstream]]");
+        }
+    }
 }
 
 void Reader::check_conflicts() const {

@@ -19,10 +19,13 @@ namespace solicitd::io {
 /// and defaults stand behind both; a file without upstreams is right when they are named elsewhere.
 /// docs/configuration.md describes each key.
 struct ConfigFile {
-    std::vector<UpstreamConfig> upstreams;  ///< [[upstream]]
+    std::vector<UpstreamConfig> upstreams;      ///< [[upstream]]
+    std::vector<DownstreamConfig> downstreams;  ///< [[downstream]]
     std::optional<std::chrono::seconds> host_timeout;
     std::optional<std::chrono::seconds> linger;
     std::optional<std::size_t> max_hosts;
+    std::optional<std::size_t> max_groups;
+    std::optional<std::size_t> max_hosts_per_mac;
     std::optional<std::chrono::seconds> audit_interval;
     std::optional<CaptureMode> capture;
     std::optional<AnnounceMode> announce;
@@ -41,8 +44,8 @@ struct ConfigError : std::runtime_error {
 [[nodiscard]] spdlog::level::level_enum parse_log_level(std::string_view text);
 
 /// What a configuration file says; `name` is the file's, for errors. Throws ConfigError: not TOML,
-/// unknown key, wrong type, out of range, bad prefix, impossible interface name, and whatever
-/// find_conflict() finds.
+/// unknown key, wrong type, out of range, bad prefix, impossible interface name, a [[downstream]]
+/// of no upstream, and whatever find_conflict() finds.
 [[nodiscard]] ConfigFile parse_config(std::string_view text, const std::string& name);
 
 /// The same of a file; throws ConfigError also when it cannot be read.

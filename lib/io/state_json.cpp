@@ -61,6 +61,10 @@ bool has(const Json& object, const char* key) {
     return found != object.end() && !found->is_null();
 }
 
+std::size_t number_or_zero(const Json& object, const char* key) {
+    return has(object, key) ? number<std::size_t>(object, key) : 0;
+}
+
 Json seconds_or_null(const std::optional<std::chrono::seconds>& seconds) {
     return seconds ? Json(seconds->count()) : Json(nullptr);
 }
@@ -203,6 +207,8 @@ static void to_json(Json& json, const StateSnapshot& state) {
             {"host_timeout", state.host_timeout.count()},
             {"linger", state.linger.count()},
             {"max_hosts", state.max_hosts},
+            {"max_groups", state.max_groups},
+            {"max_hosts_per_mac", state.max_hosts_per_mac},
             {"announce", state.announce},
             {"announce_interval", state.announce_interval.count()},
             {"upstreams", state.upstreams},
@@ -220,6 +226,8 @@ static void from_json(const Json& json, StateSnapshot& state) {
     state.host_timeout = seconds(json, "host_timeout");
     state.linger = seconds(json, "linger");
     state.max_hosts = number<std::size_t>(json, "max_hosts");
+    state.max_groups = number_or_zero(json, "max_groups");
+    state.max_hosts_per_mac = number_or_zero(json, "max_hosts_per_mac");
     state.announce = json.value("announce", "");
     state.announce_interval =
         seconds_or_none(json, "announce_interval").value_or(std::chrono::seconds::zero());

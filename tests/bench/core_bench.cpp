@@ -74,7 +74,7 @@ private:
     static Config config() {
         Config config;
         config.upstreams = {{"eth9", {"br0"}, {*Ipv6Prefix::parse("2001:db8::/64")}}};
-        config.max_hosts = kMaxHosts;
+        config.max_hosts = config.max_groups = config.max_hosts_per_mac = kMaxHosts;
         return config;
     }
 

@@ -532,31 +532,6 @@ TEST_F(RunningEngineTest, ASavedHostIsJoinedAndThenAsked) {
 
 // Configuration
 
-class CappedEngineTest : public EngineTest {
-protected:
-    static Config capped() {
-        Config config = default_config();
-        config.max_hosts = 10;
-        return config;
-    }
-    CappedEngineTest() : EngineTest(capped()) { world.start(); }
-};
-
-TEST_F(CappedEngineTest, MaxHostsRefusesNewcomersAndSaysSoOnce) {
-    appear(kHost);
-    for (unsigned i = 0; i < 100; ++i) {
-        Ipv6Address host = address("2001:db8:1::7:0");
-        host.bytes[15] = static_cast<std::uint8_t>(i);
-        hear(host, Evidence::dad_solicitation);
-    }
-    EXPECT_EQ(world.engine->summary().hosts, 10U);
-    EXPECT_EQ(state(kHost), "confirmed");
-    EXPECT_EQ(world.count(NoticeKind::hosts_full), 1U);
-    world.run_for(hours(1));
-    EXPECT_EQ(world.engine->summary().hosts, 1U) << "the flood is gone";
-    EXPECT_TRUE(held(kHost));
-}
-
 TEST_F(RunningEngineTest, AReloadKeepsWhatBothWantAndLeavesTheRest) {
     kernel.create_link("eth8");
     kernel.create_link("br1");

@@ -54,6 +54,12 @@ protected:
                 MldVersion version = MldVersion::v2) {
         world.handle(GroupReported{kernel.index(interface), group, version, kHostMac});
     }
+    void allow_groups(std::size_t count) {
+        Config config = world.config;
+        config.max_groups = count;
+        world.reload(config);
+        world.run_for(seconds(5));
+    }
     void ask(const Ipv6Address& target, bool multicast = true) {
         world.handle(NeighborAsked{kernel.index("eth9"), target, multicast});
     }
@@ -360,6 +366,9 @@ TEST_F(UpstreamTest, WithAVersion2QuerierNobodySuppressesOurs) {
 }
 
 TEST_F(UpstreamTest, FourThousandGroupsAreAnnouncedIn56PacketsWithinASecond) {
+    Config many = default_config();
+    many.max_groups = 8192;
+    world.reload(many);
     for (unsigned i = 0; i < 4000; ++i) {
         Ipv6Address host = kHost;
         host.bytes[13] = 0x99;
@@ -634,6 +643,7 @@ TEST_F(UpstreamTest, OurOwnReportsOnTheLanAreNoEvidence) {
 }
 
 TEST_F(UpstreamTest, ReportsOfKnownHostsTakeNoRoomFromSilentOnes) {
+    allow_groups(4096);
     for (std::uint16_t i = 0; i < 1500; ++i) {
         Ipv6Address host = kHost;
         host.bytes[13] = 0x99;
@@ -647,15 +657,30 @@ TEST_F(UpstreamTest, ReportsOfKnownHostsTakeNoRoomFromSilentOnes) {
 }
 
 TEST_F(UpstreamTest, StrangersCannotReportMoreThanAThousandGroups) {
+    allow_groups(4096);
     for (std::uint32_t i = 0; i < 5000; ++i) {
         report("br0", SolicitedNodeGroup{0x100000 + i});
     }
     EXPECT_EQ(upstream().groups.size(), MembershipPlan::kMostReported + 1);
-    EXPECT_EQ(world.snapshot().counters.at("groups.claims-refused"),
+    EXPECT_EQ(world.snapshot().counters.at("groups.refused.reports"),
               5000 - MembershipPlan::kMostReported);
     report("br0", SolicitedNodeGroup{0x100000});  // one that is known is still prolonged
     appear(kOther);
     EXPECT_TRUE(held(kOther));
+}
+
+TEST_F(UpstreamTest, ReportsFillNoMoreThanMaxGroupsAndGiveWayToHosts) {
+    for (std::uint32_t i = 0; i < 5000; ++i) {
+        report("br0", SolicitedNodeGroup{0x100000 + i});
+    }
+    EXPECT_EQ(upstream().groups.size(), default_config().max_groups);
+    EXPECT_EQ(world.snapshot().counters.at("groups.refused.reports"),
+              5001 - default_config().max_groups);
+    appear(kOther);
+    world.run_for(seconds(0));
+    EXPECT_TRUE(held(kOther)) << "hosts come first";
+    EXPECT_TRUE(held(kHost));
+    EXPECT_EQ(upstream().groups.size(), default_config().max_groups);
 }
 
 TEST_F(UpstreamTest, ReportsCanBeSwitchedOff) {

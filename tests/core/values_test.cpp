@@ -5,7 +5,7 @@
 #include <deque>
 #include <random>
 
-#include "core/host_table.hpp"
+#include "core/due_queue.hpp"
 #include "core/ipv6_address.hpp"
 #include "core/mac_address.hpp"
 #include "core/on_link_prefixes.hpp"
@@ -105,40 +105,6 @@ TEST(DueQueue, GivesTheEarliestWhateverWasChanged) {
             ASSERT_EQ(queue.top().due, earliest->due);
         }
     }
-}
-
-TEST(HostTable, RefusesNewcomersAndEvictsNobody) {
-    HostTable table(2, 1);
-    const HostKey first{address("2001:db8::1"), 0};
-    Host* host = table.insert(first);
-    ASSERT_NE(host, nullptr);
-    ASSERT_NE(table.insert({first.address, 1}), nullptr) << "each downstream for itself";
-    EXPECT_EQ(table.insert({address("2001:db8::2"), 0}), nullptr);
-    EXPECT_EQ(table.find(first), host);
-
-    table.schedule(*host, TimePoint(seconds(5)));
-    EXPECT_EQ(table.next(), host);
-    table.schedule(*host, TimePoint::max());
-    EXPECT_EQ(table.next(), nullptr);
-    table.schedule(*host, TimePoint(seconds(5)));
-    table.erase(*host);
-    EXPECT_EQ(table.next(), nullptr);
-    EXPECT_EQ(table.find(first), nullptr);
-    EXPECT_EQ(table.size(), 1U);
-}
-
-TEST(HostTable, ErasesByPredicateFromTheQueueToo) {
-    HostTable table(100, 1);
-    for (std::uint8_t i = 0; i < 100; ++i) {
-        Ipv6Address each = address("2001:db8::");
-        each.bytes[15] = i;
-        Host* host = table.insert({each, static_cast<DownstreamId>(i % 2)});
-        table.schedule(*host, TimePoint(seconds(i)));
-    }
-    table.erase_if([](const Host& host) { return host.key.downstream == 0; });
-    EXPECT_EQ(table.size(), 50U);
-    ASSERT_NE(table.next(), nullptr);
-    EXPECT_EQ(table.next()->due, TimePoint(seconds(1)));
 }
 
 TEST(RateLimit, NeverAllowsMoreThanAHundredInASecond) {

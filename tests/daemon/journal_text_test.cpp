@@ -46,7 +46,7 @@ std::string field(const io::Record& record, std::string_view name) {
 
 std::vector<NoticeKind> every_kind() {
     std::vector<NoticeKind> kinds;
-    for (std::uint8_t kind = 0; kind <= static_cast<std::uint8_t>(NoticeKind::hosts_full); ++kind) {
+    for (std::uint8_t kind = 0; kind <= static_cast<std::uint8_t>(NoticeKind::refused); ++kind) {
         kinds.push_back(NoticeKind{kind});
     }
     return kinds;
@@ -92,6 +92,29 @@ TEST(JournalText, AGroupOfAHostOfAReportAndOfAnEarlierRun) {
     EXPECT_EQ(text_of(left),
               "left " + group + " on eth9: nobody is left of it, last was 2001:db8::1");
     EXPECT_THAT(text_of(failed), HasSubstr("on eth9 for 2001:db8::1: Too many links"));
+}
+
+TEST(JournalText, WhatFoundNoRoomByReason) {
+    Notice refused = notice(NoticeKind::refused);
+    refused.host = Ipv6Address::parse("2001:db8::1");
+    refused.mac = MacAddress{{2, 0, 0, 0, 0, 1}};
+    refused.refusals.hosts_by_max_hosts = 500;
+    refused.refusals.hosts_by_mac = 1;
+    EXPECT_EQ(text_of(refused),
+              "no room: 500 times for a host (max-hosts), 1 times for a host of a MAC with many "
+              "(max-hosts-per-mac); the last was 2001:db8::1 of 02:00:00:00:00:01 on eth9");
+    EXPECT_EQ(field(journal_record(refused), "MAC"), "02:00:00:00:00:01");
+
+    refused.refusals = Refusals{};
+    refused.refusals.hosts_by_max_groups = 2;
+    refused.refusals.reports = 3;
+    refused.refusals.hosts_evicted = 4;
+    refused.refusals.groups_evicted = 1;
+    refused.host.reset();
+    EXPECT_EQ(text_of(refused),
+              "no room: 2 times for the group of a host (max-groups), 3 times for a group that the "
+              "LAN reported (max-groups); 4 hosts and 1 group made room for what is newer or "
+              "better known; the last was of 02:00:00:00:00:01 on eth9");
 }
 
 TEST(JournalText, TheQuerierByAddressAndVersion) {

@@ -52,6 +52,9 @@ TEST_F(SettingsTest, EveryOptionArrives) {
                                                    "--linger=0",
                                                    "--max-hosts",
                                                    "10",
+                                                   "--max-groups=11",
+                                                   "--max-hosts-per-mac",
+                                                   "12",
                                                    "--capture",
                                                    "promisc",
                                                    "--announce",
@@ -78,6 +81,8 @@ TEST_F(SettingsTest, EveryOptionArrives) {
     expected.host_timeout = 60s;
     expected.linger = 0s;
     expected.max_hosts = 10;
+    expected.max_groups = 11;
+    expected.max_hosts_per_mac = 12;
     expected.audit_interval = 0s;
     expected.capture = CaptureMode::promisc;
     expected.announce = AnnounceMode::never;
@@ -120,6 +125,8 @@ TEST_F(SettingsTest, OptionsBeatTheFileAndTheFileBeatsTheDefaults) {
 host-timeout = 60
 linger = 70
 max-hosts = 80
+max-groups = 81
+max-hosts-per-mac = 82
 audit-interval = 90
 capture = "promisc"
 announce = "always"
@@ -130,6 +137,9 @@ log-level = "error"
 interface = "eth9"
 downstream = ["br0"]
 prefix = ["2001:db8::/64"]
+[[downstream]]
+interface = "br0"
+max-hosts-per-mac = 256
 )");
     Settings settings =
         load_settings(parse({"--config", path, "--linger", "71", "--announce-interval", "96"}));
@@ -138,6 +148,10 @@ prefix = ["2001:db8::/64"]
     EXPECT_EQ(settings.config.host_timeout, 60s);
     EXPECT_EQ(settings.config.linger, 71s);
     EXPECT_EQ(settings.config.max_hosts, 80U);
+    EXPECT_EQ(settings.config.max_groups, 81U);
+    EXPECT_EQ(settings.config.max_hosts_per_mac, 82U);
+    EXPECT_EQ(max_hosts_per_mac(settings.config, "br0"), 256U);
+    EXPECT_EQ(max_hosts_per_mac(settings.config, "br1"), 82U);
     EXPECT_EQ(settings.config.audit_interval, 90s);
     EXPECT_EQ(settings.config.capture, CaptureMode::promisc);
     EXPECT_EQ(settings.config.announce, AnnounceMode::always);
@@ -194,6 +208,8 @@ upstream eth9
 host-timeout       300 s of silence, then a host is asked
 linger             60 s without an answer, then its group is left
 max-hosts          4096
+max-groups         1024 on each upstream
+max-hosts-per-mac  64
 audit-interval     60 s between two looks at what the kernel holds
 capture            auto
 announce           auto
@@ -209,7 +225,8 @@ state-dir          /var/lib/solicitd
 
     const std::string path = write_file(
         "[[upstream]]\ninterface = 'eth9'\ndownstream = ['br0']\nprefix = ['2001:db8::/64']\n"
-        "[[upstream]]\ninterface = 'eth8'\ndownstream = ['br1']\n");
+        "[[upstream]]\ninterface = 'eth8'\ndownstream = ['br1']\n"
+        "[[downstream]]\ninterface = 'br1'\nmax-hosts-per-mac = 300\n");
     const std::string text = describe(load_settings(parse({"--config", path})));
     EXPECT_NE(text.find("Upstreams are from: " + path + "\n"), std::string::npos) << text;
     EXPECT_NE(
@@ -217,6 +234,7 @@ state-dir          /var/lib/solicitd
         std::string::npos)
         << text;
     EXPECT_NE(text.find("upstream eth8\n  downstream       br1\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("\ndownstream br1\n  max-hosts-per-mac  300\n"), std::string::npos) << text;
 }
 
 }  // namespace

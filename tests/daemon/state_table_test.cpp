@@ -24,6 +24,8 @@ StateSnapshot state_of_a_router() {
     state.host_timeout = 300s;
     state.linger = 1800s;
     state.max_hosts = 4096;
+    state.max_groups = 1024;
+    state.max_hosts_per_mac = 64;
     state.announce = "auto";
     state.announce_interval = 60s;
     state.upstreams = {{{"eth9", 3, "usable", "02:00:00:00:00:09"},
@@ -55,7 +57,7 @@ StateSnapshot state_of_a_router() {
 TEST(StateTable, ShowsAWholeRouter) {
     EXPECT_EQ(render_table(state_of_a_router()),
               R"(solicitd 0.1.0 (pid 812), up 2h05m, ready
-4 hosts (room for 4096), 3 groups (2 held)
+4 hosts (room for 4096), 3 groups (2 held); at most 1024 groups an upstream, 64 hosts a MAC
 a host is asked after 5m00s of silence, and left after 30m00s without an answer
 announces every 1m00s while no querier is heard
 

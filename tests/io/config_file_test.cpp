@@ -46,6 +46,8 @@ TEST_F(ConfigFileTest, EveryKeyIsRead) {
 host-timeout = 60
 linger = 0
 max-hosts = 1_000
+max-groups = 256
+max-hosts-per-mac = 32
 audit-interval = 30
 capture = "mcast-router"
 announce = "always"
@@ -61,10 +63,17 @@ prefix = ["2001:db8::/64", "fd00::/48"]
 [[upstream]]
 interface = "eth8"
 downstream = ["br0"]
+
+[[downstream]]
+interface = "br1"
+max-hosts-per-mac = 256
 )");
     EXPECT_EQ(file.host_timeout, 60s);
     EXPECT_EQ(file.linger, 0s);
     EXPECT_EQ(file.max_hosts, 1000U);
+    EXPECT_EQ(file.max_groups, 256U);
+    EXPECT_EQ(file.max_hosts_per_mac, 32U);
+    EXPECT_EQ(file.downstreams, (std::vector<DownstreamConfig>{{"br1", 256}}));
     EXPECT_EQ(file.audit_interval, 30s);
     EXPECT_EQ(file.capture, CaptureMode::mcast_router);
     EXPECT_EQ(file.announce, AnnounceMode::always);
@@ -84,6 +93,9 @@ TEST_F(ConfigFileTest, AbsentKeysStayOpenForTheCommandLine) {
     EXPECT_EQ(file.host_timeout, std::nullopt);
     EXPECT_EQ(file.linger, std::nullopt);
     EXPECT_EQ(file.max_hosts, std::nullopt);
+    EXPECT_EQ(file.max_groups, std::nullopt);
+    EXPECT_EQ(file.max_hosts_per_mac, std::nullopt);
+    EXPECT_TRUE(file.downstreams.empty());
     EXPECT_EQ(file.audit_interval, std::nullopt);
     EXPECT_EQ(file.capture, std::nullopt);
     EXPECT_EQ(file.announce, std::nullopt);
@@ -98,6 +110,9 @@ TEST_F(ConfigFileTest, LimitsAreAllowedThemselves) {
     EXPECT_EQ(read("linger = 604800").linger, 604800s);
     EXPECT_EQ(read("max-hosts = 1").max_hosts, 1U);
     EXPECT_EQ(read("max-hosts = 1000000").max_hosts, 1'000'000U);
+    EXPECT_EQ(read("max-groups = 1").max_groups, 1U);
+    EXPECT_EQ(read("max-groups = 65536").max_groups, 65'536U);
+    EXPECT_EQ(read("max-hosts-per-mac = 65536").max_hosts_per_mac, 65'536U);
     EXPECT_EQ(read("audit-interval = 0").audit_interval, 0s);
     EXPECT_EQ(read("audit-interval = 86400").audit_interval, 86400s);
     EXPECT_EQ(read("announce-interval = 1").announce_interval, 1s);
@@ -122,8 +137,9 @@ TEST_F(ConfigFileTest, EveryNameOfAModeOrLevelIsReadAsItIsWritten) {
 
 TEST_F(ConfigFileTest, EveryRefusalNamesLineValueAndWhatIsAllowed) {
     const std::string top_keys =
-        "; allowed here are host-timeout, linger, max-hosts, audit-interval, capture, announce, "
-        "announce-interval, mld-evidence, log-level, upstream";
+        "; allowed here are host-timeout, linger, max-hosts, max-groups, max-hosts-per-mac, "
+        "audit-interval, capture, announce, announce-interval, mld-evidence, log-level, upstream, "
+        "downstream";
     const std::string name =
         ": allowed is an interface name: 1 to 15 bytes, no space, '/' or ':', not . or ..";
     const std::string prefix =
@@ -153,6 +169,8 @@ TEST_F(ConfigFileTest, EveryRefusalNamesLineValueAndWhatIsAllowed) {
         {"linger = '5'",
          "FILE:1: linger = \"5\": allowed are 0 to 604800 (seconds), without quotes"},
         {"max-hosts = 0", "FILE:1: max-hosts = 0: allowed are 1 to 1000000 (hosts)"},
+        {"max-groups = 65537", "FILE:1: max-groups = 65537: allowed are 1 to 65536 (groups)"},
+        {"max-hosts-per-mac = 0", "FILE:1: max-hosts-per-mac = 0: allowed are 1 to 65536 (hosts)"},
         {"audit-interval = -1", "FILE:1: audit-interval = -1: allowed are 0 to 86400 (seconds)"},
         {"audit-interval = 86401",
          "FILE:1: audit-interval = 86401: allowed are 0 to 86400 (seconds)"},
@@ -198,6 +216,21 @@ TEST_F(ConfigFileTest, EveryRefusalNamesLineValueAndWhatIsAllowed) {
          "[\"2001:db8:0:1::/64\"]"},
         {"\n[[upstream]]\ndownstream = ['br0']",
          "FILE:2: [[upstream]] without interface; add for example interface = \"eth9\""},
+        // Settings of a downstream.
+        {lan + "[[downstream]]\ninterface = 'br0'\nmax-hosts-per-mac = 0",
+         "FILE:6: max-hosts-per-mac = 0: allowed are 1 to 65536 (hosts)"},
+        {lan + "[[downstream]]\ninterface = 'br1'\nmax-hosts-per-mac = 5",
+         "FILE:5: br1 is downstream of no [[upstream]]"},
+        {"[[downstream]]\ninterface = 'br0'\nmax-hosts-per-mac = 5\n"
+         "[[downstream]]\ninterface = 'br0'\nmax-hosts-per-mac = 5",
+         "FILE:5: br0 has two [[downstream]]; write one"},
+        {lan + "[[downstream]]\ninterface = 'br0'",
+         "FILE:4: [[downstream]] needs both interface = \"br0\" and max-hosts-per-mac = 256"},
+        {lan + "[[downstream]]\ninterface = 'br0'\nlinger = 5",
+         "FILE:6: unknown key \"linger\" here; put it above the first [[upstream]]"},
+        {"downstream = ['br0']",
+         "FILE:1: downstream with \"br0\": allowed is [[downstream]] in double brackets, once for "
+         "each downstream"},
         // Interface names (kernel: dev_valid_name).
         {"[[upstream]]\ninterface = ''", "FILE:2: interface = \"\"" + name},
         {"[[upstream]]\ninterface = 'sixteen-bytes-xx'",

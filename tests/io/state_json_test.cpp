@@ -27,6 +27,8 @@ StateSnapshot full_state() {
     state.host_timeout = 300s;
     state.linger = 1800s;
     state.max_hosts = 4096;
+    state.max_groups = 1024;
+    state.max_hosts_per_mac = 64;
     state.announce = "always";
     state.announce_interval = 61s;
     state.upstreams = {
@@ -78,6 +80,8 @@ TEST(StateJson, HasEveryFieldInTheOrderOfTheDocumentation) {
   "host_timeout": 300,
   "linger": 1800,
   "max_hosts": 4096,
+  "max_groups": 1024,
+  "max_hosts_per_mac": 64,
   "announce": "always",
   "announce_interval": 61,
   "upstreams": [

@@ -44,7 +44,8 @@ mkdir -p "$work/run"
     echo "end $hosts"
 } >"$work/run/hosts"
 capture br0 router br0 --times
-WATCHDOG_USEC=1000000 start_daemon --host-timeout 1 --linger 60 eth9 br0
+WATCHDOG_USEC=1000000 start_daemon --host-timeout 1 --linger 60 \
+    --max-groups 65536 --max-hosts-per-mac 65536 eth9 br0
 assert_match "STATUS" "^$hosts|^30[0-9] hosts" "$(status_text)"
 
 step "The watchdog is fed, every half second, while they are asked"

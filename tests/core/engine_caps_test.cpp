@@ -1,0 +1,434 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/engine.hpp"
+#include "engine_fixture.hpp"
+#include "fakes/allocations.hpp"
+
+/// What there is at most of hosts and groups, and who gives way to whom.
+namespace solicitd::test {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+Ipv6Address numbered(std::uint32_t number) {
+    Ipv6Address each = address("2001:db8:1::7:0:0");
+    for (std::size_t byte = 0; byte < 4; ++byte) {
+        each.bytes[15 - byte] = static_cast<std::uint8_t>(number >> (8 * byte));
+    }
+    return each;
+}
+
+MacAddress forged(std::uint32_t number) {
+    MacAddress mac{{6, 0, 0, 0, 0, 0}};
+    for (std::size_t byte = 0; byte < 4; ++byte) {
+        mac.bytes[5 - byte] = static_cast<std::uint8_t>(number >> (8 * byte));
+    }
+    return mac;
+}
+
+class CapsTest : public RunningEngineTest {
+protected:
+    explicit CapsTest(const Config& config) : RunningEngineTest(config) {}
+
+    void forge(const Ipv6Address& host, const MacAddress& mac, Evidence evidence) {
+        world.handle(HostSeen{kernel.index("br0"), host, mac, evidence});
+    }
+    /// So many claims, each of its own MAC.
+    void flood(std::uint32_t first, std::uint32_t count,
+               Evidence evidence = Evidence::dad_solicitation) {
+        for (std::uint32_t i = first; i < first + count; ++i) {
+            forge(numbered(i), forged(i), evidence);
+        }
+    }
+    /// It speaks, and answers the kernel.
+    void confirm(const Ipv6Address& host) {
+        appear(host);
+        kernel.set_neighbor("br0", host, NeighborState::reachable, FakeKernel::mac_of(host));
+        world.pump();
+    }
+    [[nodiscard]] std::uint64_t counter(const char* name) {
+        return world.snapshot().counters.at(name);
+    }
+    [[nodiscard]] std::size_t hosts() { return world.engine->summary().hosts; }
+    [[nodiscard]] std::size_t groups() { return world.snapshot().upstreams[0].groups.size(); }
+};
+
+// Claims
+
+using ClaimTest = RunningEngineTest;
+
+TEST_F(ClaimTest, AClaimThatNobodyAnswersForIsProbedOnceAndDropped) {
+    hear(kHost, Evidence::dad_solicitation);
+    world.run_for(HostLife::kConfirmWithin - seconds(10));
+    EXPECT_TRUE(held(kHost));
+    world.run_for(seconds(15));
+    EXPECT_EQ(state(kHost), "unknown");
+    EXPECT_FALSE(held(kHost));
+    EXPECT_THAT(world.all<ProbeHost>(), SizeIs(1));
+}
+
+TEST_F(ClaimTest, AClaimOfAHostThatAnswersIsKept) {
+    kernel.host_lives(kHost, "br0");
+    hear(kHost, Evidence::dad_solicitation);
+    world.run_for(HostLife::kConfirmWithin + seconds(1));
+    EXPECT_EQ(state(kHost), "confirmed");
+    kernel.host_dies(kHost);
+    world.run_for(seconds(330));
+    EXPECT_EQ(state(kHost), "absent") << "it lingers: it was more than a claim";
+    EXPECT_TRUE(held(kHost));
+    hear(kHost, Evidence::dad_solicitation);  // anybody may say that
+    world.run_for(minutes(3));
+    EXPECT_EQ(state(kHost), "absent");
+}
+
+TEST_F(ClaimTest, RepeatingAClaimDoesNotPutOffItsProbe) {
+    for (int i = 0; i < 10; ++i) {
+        hear(kHost, Evidence::dad_solicitation);
+        world.run_for(seconds(5));
+    }
+    world.run_for(seconds(15));
+    EXPECT_EQ(state(kHost), "unknown");
+}
+
+TEST_F(ClaimTest, WhatLaterNdConfirmedLingersAsAnyHost) {
+    hear(kHost, Evidence::dad_solicitation);
+    hear(kHost, Evidence::advertisement);
+    world.run_for(minutes(7));
+    EXPECT_EQ(state(kHost), "absent");
+    EXPECT_TRUE(held(kHost));
+}
+
+// max-hosts
+
+class MaxHostsTest : public CapsTest {
+protected:
+    static Config capped() {
+        Config config = default_config();
+        config.max_hosts = 10;
+        return config;
+    }
+    MaxHostsTest() : CapsTest(capped()) {}
+};
+
+TEST_F(MaxHostsTest, AFloodOfClaimsHurtsNobodyAndIsToldOnceAMinute) {
+    appear(kHost);
+    confirm(kOther);
+    for (std::uint32_t second = 0; second < 150; ++second) {
+        flood(second * 20, 20);
+        world.run_for(seconds(1));
+        ASSERT_EQ(hosts(), 10U);
+        ASSERT_TRUE(held(kHost));
+        ASSERT_TRUE(held(kOther));
+    }
+    EXPECT_EQ(counter("hosts.refused.max-hosts") + counter("hosts.evicted"), 3000U - 8);
+    EXPECT_GT(counter("hosts.evicted"), 8U * 60) << "claims give way after two seconds";
+    EXPECT_EQ(world.count(NoticeKind::refused), 3U);
+    EXPECT_EQ(world.count(NoticeKind::left), 0U) << "who is evicted is only counted";
+    world.run_for(hours(1));
+    EXPECT_EQ(hosts(), 2U) << "the flood is gone";
+    std::uint64_t told = 0;
+    for (const Notice& notice : world.notices()) {
+        if (notice.kind == NoticeKind::refused) {
+            EXPECT_TRUE(notice.host);
+            EXPECT_TRUE(notice.mac);
+            told += notice.refusals.hosts_by_max_hosts + notice.refusals.hosts_evicted;
+        }
+    }
+    EXPECT_EQ(told, 3000U - 8) << "nothing is told twice, and nothing left out";
+}
+
+TEST_F(MaxHostsTest, WhoSpeaksDuringTheFloodIsJoinedAtOnce) {
+    flood(0, 10'000);
+    hear(kHost, Evidence::dad_solicitation);
+    EXPECT_FALSE(held(kHost)) << "a claim like the others, and they are younger than two seconds";
+    hear(kHost, Evidence::solicitation);
+    EXPECT_TRUE(held(kHost));
+    flood(10'000, 10'000);
+    EXPECT_TRUE(held(kHost));
+    EXPECT_EQ(hosts(), 10U);
+}
+
+TEST_F(MaxHostsTest, TheKernelsWordBeatsMadeUpAdvertisements) {
+    appear(kOther);
+    flood(0, 100, Evidence::advertisement);
+    EXPECT_EQ(hosts(), 10U);
+    hear(kHost, Evidence::solicitation);
+    EXPECT_EQ(state(kHost), "unknown") << "as good as the others";
+    kernel.set_neighbor("br0", kHost, NeighborState::reachable, FakeKernel::mac_of(kHost));
+    world.pump();
+    EXPECT_TRUE(held(kHost));
+    flood(100, 1000, Evidence::advertisement);
+    EXPECT_TRUE(held(kHost));
+    EXPECT_FALSE(held(kOther)) << "the longest unseen of those that were only heard";
+}
+
+TEST_F(MaxHostsTest, AnAbsentHostGivesWayToWhoSpeaksAndToNoClaim) {
+    confirm(kHost);
+    kernel.host_dies(kHost);
+    world.run_for(seconds(330));
+    ASSERT_EQ(state(kHost), "absent");
+    flood(0, 9, Evidence::advertisement);
+    world.run_for(seconds(5));
+    flood(100, 50);
+    EXPECT_EQ(state(kHost), "absent");
+    hear(kOther);
+    EXPECT_EQ(state(kHost), "unknown");
+    EXPECT_TRUE(held(kOther));
+}
+
+TEST_F(MaxHostsTest, TheRoutersOwnAddressesAlwaysFindRoom) {
+    flood(0, 100, Evidence::advertisement);
+    kernel.add_address("br0", address("2001:db8:1::ff"), 64);
+    world.pump();
+    EXPECT_EQ(state(address("2001:db8:1::ff")), "own");
+    EXPECT_EQ(hosts(), 11U);
+}
+
+TEST_F(MaxHostsTest, ARefusedPacketAllocatesNothing) {
+    flood(0, 100, Evidence::advertisement);
+    std::vector<Event> events;
+    for (std::uint32_t i = 1000; i < 2000; ++i) {
+        events.emplace_back(
+            HostSeen{kernel.index("br0"), numbered(i), forged(i), Evidence::dad_solicitation});
+    }
+    Actions actions;
+    const std::size_t before = allocations();
+    for (const Event& event : events) {
+        world.engine->handle(event, world.now, actions);
+    }
+    EXPECT_EQ(allocations(), before);
+    EXPECT_THAT(actions, IsEmpty());
+}
+
+// max-hosts-per-mac
+
+class PerMacTest : public CapsTest {
+protected:
+    static Config capped() {
+        Config config = default_config();
+        config.upstreams[0].downstreams = {"br0", "br1"};
+        config.max_hosts_per_mac = 5;
+        config.downstreams = {{"br1", 20}};
+        return config;
+    }
+    PerMacTest() : CapsTest(capped()) {
+        kernel.create_link("br1");
+        world.run_for(seconds(5));
+    }
+};
+
+TEST_F(PerMacTest, OneMachineCannotFillTheTable) {
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+        forge(numbered(i), forged(1), Evidence::advertisement);
+    }
+    EXPECT_EQ(hosts(), 5U);
+    EXPECT_EQ(counter("hosts.refused.max-hosts-per-mac"), 995U);
+    EXPECT_EQ(counter("hosts.refused.max-hosts"), 0U);
+    world.run_for(seconds(2));
+    EXPECT_EQ(world.count(NoticeKind::refused), 1U);
+    appear(kHost);
+    EXPECT_TRUE(held(kHost));
+}
+
+TEST_F(PerMacTest, ADownstreamHasACapOfItsOwnWhichAReloadChanges) {
+    const auto fill = [&] {
+        for (std::uint32_t i = 0; i < 100; ++i) {
+            world.handle(
+                HostSeen{kernel.index("br1"), numbered(i), forged(1), Evidence::advertisement});
+        }
+        return hosts();
+    };
+    EXPECT_EQ(fill(), 20U);
+    Config config = world.config;
+    config.downstreams[0].max_hosts_per_mac = 30;
+    world.reload(config);
+    EXPECT_EQ(fill(), 30U);
+    config.downstreams.clear();
+    world.reload(config);
+    EXPECT_EQ(fill(), 30U) << "nobody is evicted";
+}
+
+TEST_F(PerMacTest, AForgerWithTheMacOfAHostTakesNothingFromIt) {
+    const MacAddress mac = FakeKernel::mac_of(kHost);
+    confirm(kHost);
+    for (std::uint32_t i = 0; i < 100; ++i) {
+        forge(numbered(i), mac, Evidence::advertisement);
+    }
+    EXPECT_TRUE(held(kHost));
+    forge(kOther, mac, Evidence::advertisement);
+    EXPECT_EQ(state(kOther), "unknown");
+    kernel.set_neighbor("br0", kOther, NeighborState::reachable, mac);  // a privacy address
+    world.pump();
+    EXPECT_TRUE(held(kOther));
+    EXPECT_TRUE(held(kHost));
+}
+
+TEST_F(PerMacTest, AForgerCannotMoveAConfirmedHostToAnotherMac) {
+    confirm(kHost);
+    forge(kHost, forged(1), Evidence::advertisement);
+    EXPECT_EQ(world.host(kHost)->mac, FakeKernel::mac_of(kHost).to_string());
+    kernel.set_neighbor("br0", kHost, NeighborState::stale, forged(1));
+    world.pump();
+    EXPECT_EQ(world.host(kHost)->mac, FakeKernel::mac_of(kHost).to_string());
+    kernel.set_neighbor("br0", kHost, NeighborState::reachable, forged(1));
+    world.pump();
+    EXPECT_EQ(world.host(kHost)->mac, forged(1).to_string()) << "it answers there";
+}
+
+TEST_F(PerMacTest, AFrameFromNobodyIsNoEvidence) {
+    forge(kHost, MacAddress{}, Evidence::advertisement);
+    EXPECT_EQ(state(kHost), "unknown");
+}
+
+// max-groups
+
+class MaxGroupsTest : public CapsTest {
+protected:
+    static Config capped() {
+        Config config = default_config();
+        config.max_groups = 4;
+        return config;
+    }
+    MaxGroupsTest() : CapsTest(capped()) {}
+    void report(std::uint32_t low24) {
+        world.handle(GroupReported{kernel.index("br0"), SolicitedNodeGroup{low24}, MldVersion::v2,
+                                   forged(low24)});
+    }
+    [[nodiscard]] bool joined(const Ipv6Address& host) { return world.host(host)->joined; }
+};
+
+TEST_F(MaxGroupsTest, ABetterKnownHostTakesAGroupsPlaceWithinASecond) {
+    flood(0, 4);
+    EXPECT_EQ(groups(), 4U);
+    hear(kHost, Evidence::dad_solicitation);
+    EXPECT_FALSE(joined(kHost));
+    EXPECT_EQ(counter("groups.refused.hosts"), 1U);
+    world.run_for(seconds(5));
+    EXPECT_FALSE(joined(kHost)) << "a claim like the others";
+    hear(kHost, Evidence::solicitation);
+    world.run_for(seconds(1));
+    EXPECT_TRUE(joined(kHost));
+    EXPECT_TRUE(held(kHost));
+    EXPECT_EQ(groups(), 4U);
+    EXPECT_EQ(counter("groups.evicted"), 1U);
+    EXPECT_THAT(kernel.memberships(), SizeIs(4));
+    EXPECT_EQ(world.count(NoticeKind::refused), 1U);
+}
+
+TEST_F(MaxGroupsTest, AmongEqualsWhoIsServedStaysAndTheOthersWaitForRoom) {
+    for (std::uint32_t i = 0; i < 6; ++i) {
+        confirm(numbered(i));
+        world.run_for(seconds(2));
+    }
+    for (std::uint32_t i = 0; i < 6; ++i) {
+        EXPECT_EQ(joined(numbered(i)), i < 4) << i;
+    }
+    EXPECT_EQ(counter("groups.evicted"), 0U);
+    kernel.host_dies(numbered(1));
+    world.run_for(seconds(340));  // silent, asked and absent: it is worth less than who waits
+    EXPECT_FALSE(joined(numbered(1)));
+    EXPECT_EQ(joined(numbered(4)) + joined(numbered(5)), 1);
+    EXPECT_EQ(groups(), 4U);
+    world.run_for(hours(1));
+    EXPECT_EQ(state(numbered(1)), "unknown");
+}
+
+TEST_F(MaxGroupsTest, RoomThatComesFreeIsGivenToWhoWaits) {
+    kernel.host_lives(kHost, "br0");
+    flood(0, 4);
+    hear(kHost, Evidence::dad_solicitation);
+    EXPECT_FALSE(joined(kHost));
+    world.run_for(seconds(80));
+    EXPECT_EQ(hosts(), 1U);
+    EXPECT_TRUE(held(kHost));
+}
+
+TEST_F(MaxGroupsTest, AHostOfAHeldGroupNeedsNoRoom) {
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        appear(numbered(i));
+    }
+    Ipv6Address twin = numbered(2);
+    twin.bytes[8] = 0x55;
+    hear(twin, Evidence::dad_solicitation);
+    EXPECT_TRUE(joined(twin));
+}
+
+TEST_F(MaxGroupsTest, ReportedGroupsGiveWayToEveryHost) {
+    for (std::uint32_t i = 1; i <= 10; ++i) {
+        report(i);
+        world.run_for(milliseconds(10));
+    }
+    EXPECT_EQ(groups(), 4U);
+    EXPECT_EQ(counter("groups.refused.reports"), 6U);
+    world.run_for(seconds(1));
+    hear(kHost, Evidence::dad_solicitation);
+    world.run_for(seconds(0));
+    EXPECT_TRUE(held(kHost)) << "at once: nothing was shared out lately";
+    EXPECT_FALSE(kernel.holds({kernel.index("eth9"), SolicitedNodeGroup{1}}))
+        << "of those, the one that was not reported for longest";
+    EXPECT_TRUE(kernel.holds({kernel.index("eth9"), SolicitedNodeGroup{2}}));
+    report(1);
+    EXPECT_EQ(groups(), 4U);
+}
+
+TEST_F(MaxGroupsTest, AFloodChangesGroupsOnceASecondAtMost) {
+    for (std::uint32_t i = 1; i <= 4; ++i) {
+        report(i);
+    }
+    world.log.clear();
+    for (std::uint32_t i = 0; i < 10; ++i) {
+        forge(numbered(i), forged(i), Evidence::advertisement);
+        world.run_for(milliseconds(100));
+    }
+    std::size_t joins = 0;
+    for (const auto& [when, action] : world.log) {
+        joins += std::holds_alternative<JoinGroup>(action) ? 1 : 0;
+    }
+    EXPECT_LE(joins, 2U * 4);
+    EXPECT_EQ(groups(), 4U);
+}
+
+TEST_F(MaxGroupsTest, WhatAnEarlierRunHeldBeatsClaims) {
+    for (std::uint32_t i = 10; i < 13; ++i) {
+        appear(numbered(i));
+    }
+    world.restart({});
+    world.run_for(seconds(5));
+    flood(100, 10);
+    world.run_for(seconds(5));
+    for (std::uint32_t i = 10; i < 13; ++i) {
+        EXPECT_TRUE(held(numbered(i))) << i;
+    }
+    EXPECT_EQ(groups(), 4U);
+}
+
+TEST_F(MaxGroupsTest, ALowerLimitKeepsTheBestAndAHigherOneServesWhoWaits) {
+    flood(0, 2);
+    confirm(kHost);
+    appear(kOther);
+    Config config = world.config;
+    config.max_groups = 1;
+    world.reload(config);
+    world.run_for(seconds(3));
+    EXPECT_TRUE(held(kHost));
+    EXPECT_EQ(groups(), 1U);
+    config.max_groups = 3;
+    world.reload(config);
+    world.run_for(seconds(3));
+    EXPECT_TRUE(held(kHost));
+    EXPECT_TRUE(held(kOther));
+    EXPECT_EQ(groups(), 3U);
+    EXPECT_EQ(world.snapshot().max_groups, 3U);
+}
+
+}  // namespace
+}  // namespace solicitd::test

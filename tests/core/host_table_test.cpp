@@ -1,0 +1,263 @@
+#include "core/host_table.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <vector>
+
+#include "fakes/nd_packets.hpp"
+
+namespace solicitd::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+
+constexpr DownstreamId kLan = 0;
+constexpr DownstreamId kOtherLan = 1;
+const TimePoint kStart{std::chrono::hours(1)};
+
+Ipv6Address numbered(std::uint16_t number) {
+    Ipv6Address each = address("2001:db8::");
+    each.bytes[14] = static_cast<std::uint8_t>(number >> 8U);
+    each.bytes[15] = static_cast<std::uint8_t>(number);
+    return each;
+}
+
+MacAddress mac(std::uint8_t number) {
+    return {{2, 0, 0, 0, 0, number}};
+}
+
+class HostTableTest : public ::testing::Test {
+protected:
+    /// As the engine does: nullptr when there is no room.
+    Host* come(std::uint16_t number, HostRank rank, const MacAddress& its_mac, TimePoint now,
+               DownstreamId downstream = kLan) {
+        const HostTable::Room room = table.room_for(downstream, its_mac, rank, now);
+        refused = room.refused;
+        if (room.refused != HostTable::Cap::none) {
+            EXPECT_EQ(room.evict, nullptr);
+            return nullptr;
+        }
+        if (room.evict != nullptr) {
+            evicted.push_back(room.evict->key.address.bytes[15]);
+            table.erase(*room.evict);
+        }
+        Host& host = table.insert({numbered(number), downstream}, its_mac, rank);
+        host.last_seen = now;
+        return &host;
+    }
+    Host* come(std::uint16_t number, HostRank rank, TimePoint now = kStart) {
+        return come(number, rank, mac(static_cast<std::uint8_t>(number)), now);
+    }
+
+    HostTable table{3, 1};
+    HostTable::Cap refused = HostTable::Cap::none;
+    std::vector<std::uint8_t> evicted;
+};
+
+TEST_F(HostTableTest, FindsSchedulesAndErases) {
+    Host* host = come(1, HostRank::heard);
+    ASSERT_NE(host, nullptr);
+    ASSERT_NE(come(1, HostRank::heard, mac(1), kStart, kOtherLan), nullptr)
+        << "each downstream for itself";
+    EXPECT_EQ(table.find({numbered(1), kLan}), host);
+    EXPECT_EQ(table.find({numbered(2), kLan}), nullptr);
+
+    table.schedule(*host, TimePoint(seconds(5)));
+    EXPECT_EQ(table.next(), host);
+    table.schedule(*host, TimePoint::max());
+    EXPECT_EQ(table.next(), nullptr);
+    table.schedule(*host, TimePoint(seconds(5)));
+    table.erase(*host);
+    EXPECT_EQ(table.next(), nullptr);
+    EXPECT_EQ(table.find({numbered(1), kLan}), nullptr);
+    EXPECT_EQ(table.size(), 1U);
+}
+
+TEST_F(HostTableTest, ErasesByPredicateEverywhere) {
+    table.set_limit(100);
+    table.set_mac_limit(0, 50);
+    table.set_mac_limit(1, 50);
+    for (std::uint16_t i = 0; i < 100; ++i) {
+        Host* host = come(i, HostRank::heard, mac(1), kStart, i % 2);
+        ASSERT_NE(host, nullptr);
+        table.schedule(*host, TimePoint(seconds(i)));
+    }
+    EXPECT_EQ(come(100, HostRank::heard, mac(1), kStart), nullptr);
+    EXPECT_EQ(table.erase_if([](const Host& host) { return host.key.downstream == 0; }), 50U);
+    EXPECT_EQ(table.size(), 50U);
+    ASSERT_NE(table.next(), nullptr);
+    EXPECT_EQ(table.next()->due, TimePoint(seconds(1)));
+    EXPECT_NE(come(100, HostRank::heard, mac(1), kStart), nullptr);
+}
+
+TEST_F(HostTableTest, TheLowestRankGoesFirstAndOfItTheLongestUnseen) {
+    come(1, HostRank::heard);
+    Host* second = come(2, HostRank::claimed);
+    come(3, HostRank::claimed);
+    table.set_rank(*second, HostRank::claimed);  // seen again
+    EXPECT_NE(come(4, HostRank::heard), nullptr);
+    EXPECT_NE(come(5, HostRank::confirmed), nullptr);
+    EXPECT_THAT(evicted, ElementsAre(3, 2));
+    EXPECT_NE(come(6, HostRank::confirmed), nullptr);
+    EXPECT_THAT(evicted, ElementsAre(3, 2, 1)) << "heard before 4";
+}
+
+TEST_F(HostTableTest, NothingGivesWayToItsEqualOrLess) {
+    for (const HostRank rank : {HostRank::remembered, HostRank::heard, HostRank::confirmed}) {
+        table.erase_if([](const Host&) { return true; });
+        for (std::uint16_t i = 0; i < 3; ++i) {
+            ASSERT_NE(come(i, rank), nullptr);
+        }
+        for (std::uint16_t i = 3; i < 10; ++i) {
+            EXPECT_EQ(come(i, rank, kStart + seconds(3600)), nullptr);
+            EXPECT_EQ(come(i, HostRank::claimed, kStart + seconds(3600)), nullptr);
+            EXPECT_EQ(refused, HostTable::Cap::hosts);
+        }
+    }
+    EXPECT_TRUE(evicted.empty());
+}
+
+TEST_F(HostTableTest, AClaimGivesWayToAnotherOnceItHadTimeToSpeak) {
+    for (std::uint16_t i = 0; i < 3; ++i) {
+        come(i, HostRank::claimed, kStart + milliseconds(i));
+    }
+    const TimePoint spoken = kStart + HostTable::kTimeToSpeak;
+    EXPECT_EQ(come(3, HostRank::claimed, spoken - milliseconds(1)), nullptr);
+    EXPECT_NE(come(4, HostRank::claimed, spoken), nullptr);
+    EXPECT_EQ(come(5, HostRank::claimed, spoken), nullptr) << "the next is younger";
+    EXPECT_NE(come(6, HostRank::heard, spoken), nullptr) << "which need not wait";
+    EXPECT_THAT(evicted, ElementsAre(0, 1));
+}
+
+TEST_F(HostTableTest, HostsOfOneMacOnlyPushOutEachOther) {
+    table.set_limit(100);
+    table.set_mac_limit(kLan, 2);
+    table.set_mac_limit(kOtherLan, 1);
+    come(1, HostRank::claimed, mac(9), kStart);
+    come(2, HostRank::claimed, mac(1), kStart);
+    come(3, HostRank::heard, mac(1), kStart);
+    EXPECT_EQ(come(4, HostRank::claimed, mac(1), kStart), nullptr);
+    EXPECT_EQ(refused, HostTable::Cap::hosts_per_mac);
+    EXPECT_NE(come(5, HostRank::heard, mac(1), kStart), nullptr);
+    EXPECT_EQ(come(6, HostRank::heard, mac(1), kStart), nullptr);
+    EXPECT_NE(come(7, HostRank::confirmed, mac(1), kStart), nullptr);
+    EXPECT_THAT(evicted, ElementsAre(2, 3));
+    EXPECT_NE(come(8, HostRank::claimed, mac(1), kStart, kOtherLan), nullptr) << "another cap";
+    EXPECT_EQ(come(9, HostRank::claimed, mac(1), kStart, kOtherLan), nullptr);
+}
+
+TEST_F(HostTableTest, HostsWithoutAMacHaveNoCapOfTheirOwn) {
+    table.set_mac_limit(kLan, 1);
+    EXPECT_NE(come(1, HostRank::heard, MacAddress{}, kStart), nullptr);
+    EXPECT_NE(come(2, HostRank::heard, MacAddress{}, kStart), nullptr);
+}
+
+TEST_F(HostTableTest, AHostKeepsItsMacWhenTheOtherHasAsManyAsMayBe) {
+    table.set_mac_limit(kLan, 1);
+    Host* first = come(1, HostRank::confirmed, mac(1), kStart);
+    come(2, HostRank::claimed, mac(2), kStart);
+    table.set_mac(*first, mac(2));
+    EXPECT_EQ(first->mac, mac(1));
+    table.set_mac(*first, mac(3));
+    EXPECT_EQ(first->mac, mac(3));
+    EXPECT_NE(come(3, HostRank::claimed, mac(1), kStart), nullptr) << "its place is free";
+    EXPECT_EQ(come(4, HostRank::claimed, mac(3), kStart), nullptr);
+}
+
+TEST_F(HostTableTest, ALowerLimitEvictsNobodyAndKeepsItFromGrowing) {
+    for (std::uint16_t i = 0; i < 3; ++i) {
+        come(i, HostRank::claimed);
+    }
+    table.set_limit(1);
+    EXPECT_EQ(table.size(), 3U);
+    EXPECT_EQ(come(3, HostRank::claimed), nullptr);
+    EXPECT_NE(come(4, HostRank::heard), nullptr);
+    EXPECT_EQ(table.size(), 3U);
+}
+
+/// Against a model that looks at every host each time.
+TEST_F(HostTableTest, WhoeverGoesIsTheOneThatASearchWouldFind) {
+    constexpr std::size_t limit = 40;
+    constexpr std::size_t mac_limit = 7;
+    table.set_limit(limit);
+    table.set_mac_limit(kLan, mac_limit);
+    std::mt19937 random(5);
+    std::map<std::uint16_t, std::uint64_t> touched;  // by number: in which turn
+    const auto lowest = [&](const auto& counts) {
+        const Host* found = nullptr;
+        for (const auto& [number, turn] : touched) {
+            const Host* host = table.find({numbered(number), kLan});
+            if (counts(*host) &&
+                (found == nullptr || host->rank < found->rank ||
+                 (host->rank == found->rank &&
+                  turn < touched.at(static_cast<std::uint16_t>(found->key.address.bytes[14] << 8U |
+                                                               found->key.address.bytes[15]))))) {
+                found = host;
+            }
+        }
+        return found;
+    };
+    std::size_t evictions = 0;
+    for (std::uint64_t turn = 0; turn < 20'000; ++turn) {
+        const auto number = static_cast<std::uint16_t>(random() % 500);
+        const auto rank = static_cast<HostRank>(1 + random() % 4);
+        const MacAddress its_mac = mac(static_cast<std::uint8_t>(1 + random() % 9));
+        const TimePoint now = kStart + milliseconds(turn);
+        if (Host* host = table.find({numbered(number), kLan})) {
+            switch (random() % 4) {
+                case 0:
+                    table.erase(*host);
+                    touched.erase(number);
+                    break;
+                case 1: table.set_mac(*host, its_mac); break;
+                default:
+                    table.set_rank(*host, rank);
+                    host->last_seen = now;
+                    touched[number] = turn;
+            }
+            if (table.find({numbered(number), kLan}) != nullptr) {
+                // A host that changes its MAC is the latest there, too.
+                table.set_rank(*host, host->rank);
+                host->last_seen = now;
+                touched[number] = turn;
+            }
+            continue;
+        }
+        std::size_t of_mac = 0;
+        table.for_each([&](const Host& host) { of_mac += host.mac == its_mac ? 1 : 0; });
+        ASSERT_LE(of_mac, mac_limit);
+        ASSERT_LE(table.size(), limit);
+        const Host* expected = nullptr;
+        if (of_mac == mac_limit) {
+            expected = lowest([&](const Host& host) { return host.mac == its_mac; });
+        } else if (table.size() == limit) {
+            expected = lowest([](const Host&) { return true; });
+        }
+        const bool tie = expected != nullptr && expected->rank == HostRank::claimed &&
+                         rank == HostRank::claimed &&
+                         now - expected->last_seen >= HostTable::kTimeToSpeak;
+        const bool yields = expected != nullptr && (expected->rank < rank || tie);
+        const HostTable::Room room = table.room_for(kLan, its_mac, rank, now);
+        ASSERT_EQ(room.evict, yields ? expected : nullptr);
+        ASSERT_EQ(room.refused == HostTable::Cap::none, expected == nullptr || yields);
+        if (room.evict != nullptr) {
+            ++evictions;
+            touched.erase(static_cast<std::uint16_t>(room.evict->key.address.bytes[14] << 8U |
+                                                     room.evict->key.address.bytes[15]));
+            table.erase(*room.evict);
+        }
+        if (room.refused == HostTable::Cap::none) {
+            table.insert({numbered(number), kLan}, its_mac, rank).last_seen = now;
+            touched[number] = turn;
+        }
+    }
+    EXPECT_GT(evictions, 1000U);
+}
+
+}  // namespace
+}  // namespace solicitd::test
