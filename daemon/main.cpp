@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -56,6 +57,8 @@ int print(const std::string& text) {
 int run_daemon(const solicitd::Options& options) {
     const solicitd::Settings settings = solicitd::load_settings(options);
     solicitd::check_privileges();
+    solicitd::keep_needed_privileges();
+    umask(umask(0) | 022);  // nobody else writes to what it makes, whoever started it
     block_signals();
     solicitd::io::Journal journal(settings.log_level);
     return solicitd::Daemon(options, settings, journal).run();

@@ -1,26 +1,45 @@
 #include "privileges.hpp"
 
 #include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
 namespace solicitd {
+namespace {
+
+// Two system calls do not earn a dependency on libcap.
+using CapabilitySets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
+
+static_assert(CAP_TO_INDEX(CAP_NET_RAW) == 0 && CAP_TO_INDEX(CAP_NET_ADMIN) == 0);
+constexpr std::uint32_t kNeeded = CAP_TO_MASK(CAP_NET_RAW) | CAP_TO_MASK(CAP_NET_ADMIN);
+
+[[noreturn]] void fail(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+CapabilitySets own_capabilities() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    CapabilitySets sets{};
+    if (syscall(SYS_capget, &header, sets.data()) != 0) {
+        fail("cannot read the capabilities");
+    }
+    return sets;
+}
+
+}  // namespace
 
 void check_privileges() {
-    // Two system calls do not earn a dependency on libcap.
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
-    if (syscall(SYS_capget, &header, sets.data()) != 0) {
-        throw std::system_error(errno, std::generic_category(), "cannot read the capabilities");
-    }
+    const CapabilitySets sets = own_capabilities();
     const auto has = [&](unsigned capability) {
-        return (sets[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+        return (sets[0].effective & CAP_TO_MASK(capability)) != 0;
     };
     std::string missing;
     if (!has(CAP_NET_RAW)) {
@@ -33,6 +52,26 @@ void check_privileges() {
         throw std::runtime_error("no " + missing +
                                  ": start the service (systemctl start solicitd), run as root, or "
                                  "give the capability with AmbientCapabilities=");
+    }
+}
+
+void keep_needed_privileges() {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        fail("cannot renounce new privileges");
+    }
+    // Ambient capabilities, as the service gets them, would reach any program that it executes.
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
+        fail("cannot give up the ambient capabilities");
+    }
+    const CapabilitySets sets = own_capabilities();
+    if (sets[0].permitted == kNeeded && sets[1].permitted == 0) {
+        return;  // the service: its system-call filter allows no capset, and none is needed
+    }
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    CapabilitySets needed{};
+    needed[0].effective = needed[0].permitted = kNeeded;
+    if (syscall(SYS_capset, &header, needed.data()) != 0) {
+        fail("cannot give up capabilities");
     }
 }
 

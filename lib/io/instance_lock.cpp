@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string>
@@ -14,6 +15,26 @@ namespace {
 // Never removed: a lock on a file that another process can no longer find would exclude nobody.
 std::filesystem::path lock_file(const std::filesystem::path& runtime_dir) {
     return runtime_dir / "lock";
+}
+
+/// Who may write to the directory can put anything in the place of what the daemon writes there,
+/// and a lock that names any process to be signaled.
+void require_own(const std::filesystem::path& directory) {
+    struct stat status {};
+    if (::stat(directory.c_str(), &status) != 0) {
+        throw std::system_error(errno, std::generic_category(),
+                                "cannot look at the runtime directory " + directory.string());
+    }
+    const std::string remedy = "; name one with --runtime-dir that is only this user's";
+    if (status.st_uid != ::geteuid() && status.st_uid != 0) {
+        throw std::runtime_error("the runtime directory " + directory.string() +
+                                 " belongs to another user (uid " + std::to_string(status.st_uid) +
+                                 ")" + remedy);
+    }
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        throw std::runtime_error("others may write to the runtime directory " + directory.string() +
+                                 remedy);
+    }
 }
 
 struct flock whole_file() {
@@ -52,6 +73,7 @@ InstanceLock::InstanceLock(const std::filesystem::path& runtime_dir) {
     if (::mkdir(runtime_dir.c_str(), 0755) != 0 && errno != EEXIST) {
         refuse("cannot make the runtime directory " + runtime_dir.string());
     }
+    require_own(runtime_dir);
     // 0600: whoever can open it can lock it.
     fd_ =
         Fd(::open(lock_file(runtime_dir).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));

@@ -19,8 +19,9 @@ public:
         using std::runtime_error::runtime_error;
     };
 
-    /// Makes the directory (0755) when it is missing. Throws Held, or std::system_error with the
-    /// path and remedy when the directory cannot be used.
+    /// Makes the directory (0755) when it is missing. Throws Held; std::runtime_error with the path
+    /// and remedy when anybody but this user and root may write there; std::system_error likewise
+    /// when it cannot be used.
     explicit InstanceLock(const std::filesystem::path& runtime_dir);
 
     /// The daemon that runs on this directory, if one does. Throws std::system_error when the lock

@@ -127,6 +127,56 @@ TEST_F(InstanceLockTest, ADirectoryThatCannotBeMadeComesWithARemedy) {
     }
 }
 
+TEST_F(InstanceLockTest, OthersMayWriteToNothingWhateverTheUmask) {
+    const mode_t before = ::umask(0);
+    const InstanceLock lock(dir_);
+    ::umask(before);
+    const auto mode = [](const std::filesystem::path& path) {
+        return static_cast<unsigned>(std::filesystem::status(path).permissions());
+    };
+    EXPECT_EQ(mode(dir_), 0755U);
+    EXPECT_EQ(mode(dir_ / "lock"), 0600U);
+}
+
+TEST_F(InstanceLockTest, RefusesADirectoryThatOthersMayWriteTo) {
+    for (const unsigned mode : {0777U, 01777U, 0775U, 0757U}) {
+        std::filesystem::create_directory(dir_);
+        std::filesystem::permissions(dir_, static_cast<std::filesystem::perms>(mode));
+        try {
+            const InstanceLock lock(dir_);
+            FAIL() << "uses a directory of mode " << std::oct << mode;
+        } catch (const std::runtime_error& error) {
+            EXPECT_THAT(error.what(), AllOf(HasSubstr("others may write"), HasSubstr(dir_.string()),
+                                            HasSubstr("--runtime-dir")));
+        }
+        EXPECT_TRUE(std::filesystem::is_empty(dir_)) << "left something behind";
+        std::filesystem::remove(dir_);
+    }
+}
+
+TEST_F(InstanceLockTest, RefusesADirectoryOfAnotherUser) {
+    std::filesystem::create_directory(dir_);
+    if (::chown(dir_.c_str(), 12345, 12345) != 0) {
+        GTEST_SKIP() << "only root can give a directory away";
+    }
+    try {
+        const InstanceLock lock(dir_);
+        FAIL() << "uses a directory of another user";
+    } catch (const std::runtime_error& error) {
+        EXPECT_THAT(error.what(), AllOf(HasSubstr("another user (uid 12345)"),
+                                        HasSubstr(dir_.string()), HasSubstr("--runtime-dir")));
+    }
+}
+
+TEST_F(InstanceLockTest, ADirectoryThatIsALinkIsJudgedByItsTarget) {
+    // systemd makes /run/solicitd one for a DynamicUser=.
+    std::filesystem::create_directory(base_ / "private");
+    std::filesystem::create_directory_symlink(base_ / "private", dir_);
+    EXPECT_NO_THROW(InstanceLock{dir_});
+    std::filesystem::permissions(base_ / "private", std::filesystem::perms::all);
+    EXPECT_THROW(InstanceLock{dir_}, std::runtime_error);
+}
+
 TEST_F(InstanceLockTest, DoesNotFollowASymbolicLink) {
     std::filesystem::create_directory(dir_);
     std::filesystem::create_symlink(base_ / "elsewhere", dir_ / "lock");
