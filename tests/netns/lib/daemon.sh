@@ -16,15 +16,57 @@ logged() { grep -Eq -- "$1" "$daemon_log"; }
 # only scenarios about that want it. An option of their own comes later, and counts.
 : "${mld_evidence:=false}"
 
+# The daemon runs as the service does: as an ordinary user, with the capabilities, the system-call
+# filter, the address families and the umask of the unit file; so a scenario fails when the unit
+# lacks something. SOLICITD_CONFINED=no: it does not, for what wants more (sanitizers).
+: "${SOLICITD_CONFINED:=yes}"
+readonly daemon_user=61999 # one of those that DynamicUser= hands out
+confinement=$work/confinement
+confined=()
+
+# confine_daemon: sets confined, the words before a command that is to run so. All that these
+# words need lies where that user may read, wherever the checkout is.
+confine_daemon() {
+    need setpriv systemd-analyze
+    /usr/bin/python3 -c 'import seccomp' 2>/dev/null ||
+        skip "not installed: python3-seccomp (or set SOLICITD_CONFINED=no)"
+    chmod 0755 "$work"
+    mkdir -m 0755 "$confinement"
+    "$netns_dir/confine" compile "$netns_dir/../../units/solicitd.service.in" "$confinement"
+    install -m 0755 "$netns_dir/confine" "$confinement/confine"
+    : >"$confinement/solicitd"
+    mount --bind "$SOLICITD" "$confinement/solicitd"
+    confined=("$confinement/confine" run "$confinement")
+    # The sandbox of an ordinary user has no other user to become.
+    if [ "$(awk '{ users += $3 } END { print users }' /proc/self/uid_map)" -gt "$daemon_user" ]; then
+        confined+=(--uid "$daemon_user")
+    fi
+}
+
+# own_directories: what RuntimeDirectory= and StateDirectory= would do.
+own_directories() {
+    mkdir -p -m 0755 "$work/run" "$work/state"
+    if [ "${confined[*]: -2:1}" = --uid ]; then
+        chown -R "$daemon_user:$daemon_user" "$work/run" "$work/state"
+    fi
+}
+
 # launch_daemon [OPTION...] [INTERFACE...]: in the router, without waiting for anything.
 launch_daemon() {
     if [ -z "${notify_listener:-}" ]; then
         "$netns_dir/wire.py" notify "$work/notify" >>"$notify_log" &
         notify_listener=$!
         wait_for 5 grep -q listening "$notify_log"
+        chmod 0666 "$work/notify" # as systemd's
     fi
     : >"$notify_log"
-    NOTIFY_SOCKET=$work/notify spawn router "$SOLICITD" --runtime-dir "$work/run" \
+    local program=$SOLICITD
+    if [ "$SOLICITD_CONFINED" = yes ]; then
+        [ ${#confined[@]} -gt 0 ] || confine_daemon
+        program=$confinement/solicitd
+        own_directories
+    fi
+    NOTIFY_SOCKET=$work/notify spawn router "${confined[@]}" "$program" --runtime-dir "$work/run" \
         --state-dir "$work/state" --mld-evidence "$mld_evidence" "$@" >>"$daemon_log" 2>&1
     daemon_pid=$spawned
 }
