@@ -38,14 +38,15 @@ confine_daemon() {
     mount --bind "$SOLICITD" "$confinement/solicitd"
     confined=("$confinement/confine" run "$confinement")
     # The sandbox of an ordinary user has no other user to become.
-    if [ "$(awk '{ users += $3 } END { print users }' /proc/self/uid_map)" -gt "$daemon_user" ]; then
+    if awk -v user="$daemon_user" '$1 <= user && user - $1 < $3 { known = 1 } END { exit !known }' \
+        /proc/self/uid_map; then
         confined+=(--uid "$daemon_user")
     fi
 }
 
 # own_directories: what RuntimeDirectory= and StateDirectory= would do.
 own_directories() {
-    mkdir -p -m 0755 "$work/run" "$work/state"
+    install -d -m 0755 "$work/run" "$work/state"
     if [ "${confined[*]: -2:1}" = --uid ]; then
         chown -R "$daemon_user:$daemon_user" "$work/run" "$work/state"
     fi
@@ -103,6 +104,36 @@ thaw_daemon() { kill -CONT "$daemon_pid"; }
 
 # open_files: how many the daemon has.
 open_files() { find "/proc/$daemon_pid/fd" -type l | wc -l; }
+
+# status_of KEY: of the daemon's process, such as CapPrm.
+status_of() { sed -n "s/^$1:\s*//p" "/proc/$daemon_pid/status"; }
+
+# The daemon's sockets, one a line, as the kernel tells of them: the kind, and what it is bound to.
+# A membership's is never bound, so no table has it.
+sockets() {
+    local inode kind tables=/proc/$daemon_pid/net
+    for inode in $(socket_inodes "$daemon_pid"); do
+        kind=$(
+            awk -v i="$inode" '$NF == i { print "packet", $4, $5 }' "$tables/packet"
+            awk -v i="$inode" '$10 == i { print "netlink", $2 }' "$tables/netlink"
+            awk -v i="$inode" '$7 == i { print "unix", ($4 == "00000000" && NF == 7) ? "unnamed" : $0 }' \
+                "$tables/unix"
+            for kind in raw udp udplite tcp raw6 udp6 udplite6 tcp6; do
+                [ ! -e "$tables/$kind" ] ||
+                    awk -v i="$inode" -v k="$kind" '$10 == i { print k, $2 }' "$tables/$kind"
+            done
+        )
+        echo "${kind:-without an address}"
+    done
+}
+# socket_inodes PID: but for the standard streams.
+socket_inodes() {
+    find "/proc/$1/fd" -type l ! -name '[012]' -printf '%l\n' |
+        sed -n 's/^socket:\[\(.*\)\]$/\1/p'
+}
+
+# writable_by_others FILE...: what is, of these and below.
+writable_by_others() { find "$@" ! -type l -perm /022; }
 
 # run_solicitd ARGUMENT...: in the foreground; sets status, and output (both streams).
 run_solicitd() {
