@@ -57,11 +57,12 @@ int print(const std::string& text) {
 int run_daemon(const solicitd::Options& options) {
     const solicitd::Settings settings = solicitd::load_settings(options);
     solicitd::check_privileges();
-    solicitd::keep_needed_privileges();
     umask(umask(0) | 022);  // nobody else writes to what it makes, whoever started it
     block_signals();
     solicitd::io::Journal journal(settings.log_level);
-    return solicitd::Daemon(options, settings, journal).run();
+    solicitd::Daemon daemon(options, settings, journal);
+    solicitd::keep_needed_privileges();  // it has read nothing yet that others wrote
+    return daemon.run();
 }
 
 int run(const solicitd::Options& options) {

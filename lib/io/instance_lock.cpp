@@ -44,6 +44,12 @@ struct flock whole_file() {
     return lock;
 }
 
+[[noreturn]] void refuse_held(const std::filesystem::path& runtime_dir, pid_t holder) {
+    throw InstanceLock::Held("solicitd runs already on " + runtime_dir.string() + " (pid " +
+                             std::to_string(holder) +
+                             "); stop it, or name another directory with --runtime-dir");
+}
+
 std::optional<pid_t> holder_of(const Fd& fd, const std::filesystem::path& runtime_dir) {
     struct flock lock = whole_file();
     if (::fcntl(fd.get(), F_GETLK, &lock) != 0) {
@@ -73,6 +79,9 @@ InstanceLock::InstanceLock(const std::filesystem::path& runtime_dir) {
     if (::mkdir(runtime_dir.c_str(), 0755) != 0 && errno != EEXIST) {
         refuse("cannot make the runtime directory " + runtime_dir.string());
     }
+    if (const auto pid = holder(runtime_dir)) {  // before all else: it may be the service's
+        refuse_held(runtime_dir, *pid);
+    }
     require_own(runtime_dir);
     // 0600: whoever can open it can lock it.
     fd_ =
@@ -87,16 +96,15 @@ InstanceLock::InstanceLock(const std::filesystem::path& runtime_dir) {
         }
         // No holder any more: it ended between the two calls, and the lock is to be had.
         if (const auto pid = holder_of(fd_, runtime_dir)) {
-            throw Held("solicitd runs already on " + runtime_dir.string() + " (pid " +
-                       std::to_string(*pid) +
-                       "); stop it, or name another directory with --runtime-dir");
+            refuse_held(runtime_dir, *pid);
         }
     }
 }
 
 std::optional<pid_t> InstanceLock::holder(const std::filesystem::path& runtime_dir) {
     const auto path = lock_file(runtime_dir);
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    // O_NONBLOCK: a pipe that somebody put there would be waited for.
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!fd) {
         if (errno == ENOENT) {
             return std::nullopt;
