@@ -11,25 +11,31 @@ namespace solicitd::io {
 /// How often a loop may wake up, and how much it may work, however much happens: who floods us pays
 /// for it, not we. At most 250 wake-ups in any second, and half of a processor.
 ///
-/// Each wake-up, and the work that follows, is paid for with time. A few may be owed, so that what
-/// comes after a pause is dealt with at once, and what it brings about, too.
+/// Each wake-up, and the work that follows, is paid for with time. A little may be owed, so that
+/// what comes after a pause is dealt with at once, and what it brings about, too.
 class Pace {
 public:
-    static constexpr Duration kInterval = std::chrono::microseconds{4200};
-    static constexpr int kOwed = 10;
-    static_assert(std::chrono::seconds{1} / kInterval + 1 + kOwed <= 250);
-    /// What long work costs at most: a start with thousands of groups is no flood.
-    static constexpr Duration kMost = 5 * kInterval;
+    /// The price of work is twice its length, within these limits: what wakes us up again and again
+    /// waits for at least so long, and a start with thousands of groups is no flood.
+    static constexpr Duration kLeast = std::chrono::microseconds{4400};
+    static constexpr Duration kMost = 5 * kLeast;
+    /// For less work than this, waking up is most of what it costs: twice the least, then.
+    static constexpr Duration kLittleWork = std::chrono::microseconds{250};
+    static constexpr Duration kLittle = 2 * kLeast;
+
+    static constexpr int kOwed = 8;  ///< wake-ups with little work
+    static_assert((std::chrono::seconds{1} + kOwed * kLittle) / kLeast + 1 <= 250);
 
     /// Woke up at `woke`, and took `work` of CPU time until it had nothing more to do.
     void spend(TimePoint woke, Duration work) {
-        paid_at_ = std::max(paid_at_, woke) + std::clamp(2 * work, kInterval, kMost);
+        const Duration price = work < kLittleWork ? kLittle : std::clamp(2 * work, kLeast, kMost);
+        paid_at_ = std::max(paid_at_, woke) + price;
     }
 
     /// nullopt: free to wait for whatever comes. Otherwise sleep until then whatever comes, which
     /// counts as a wake-up, too.
     [[nodiscard]] std::optional<TimePoint> rest_until(TimePoint now) const {
-        const TimePoint allowed = paid_at_ - kOwed * kInterval;
+        const TimePoint allowed = paid_at_ - kOwed * kLittle;
         return now < allowed ? std::optional(allowed) : std::nullopt;
     }
 

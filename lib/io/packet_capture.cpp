@@ -8,41 +8,23 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 #include "io/bridge_mcast_router.hpp"
 #include "io/fd.hpp"
+#include "io/packet_ring.hpp"
 
 namespace solicitd::io {
 namespace {
 
-/// Packets a turn of the loop: enough that waking up costs little for each, few enough that a
-/// flood cannot keep the loop from its timers.
+/// Packets a turn of the loop: enough that the turn costs little for each, few enough that a flood
+/// cannot keep the loop from its timers.
 constexpr std::size_t kBatch = 64;
 
-/// Room for any message that fits an Ethernet frame. A longer one is cut off.
-constexpr std::size_t kPacketRoom = 1536;
-
-/// For a burst while we are busy, some two thousand messages: a segment waking up after a power
-/// cut. Charged by the kernel only as it fills.
-constexpr int kReceiveBuffer = 2 * 1024 * 1024;
-
-/// The kernel hands over packets of this machine before it filled the checksum in.
-Checksum checksum_to_do(msghdr& header) {
-    for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
-         item = CMSG_NXTHDR(&header, item)) {
-        if (item->cmsg_level == SOL_PACKET && item->cmsg_type == PACKET_AUXDATA) {
-            tpacket_auxdata auxdata;
-            std::memcpy(&auxdata, CMSG_DATA(item), sizeof auxdata);
-            return (auxdata.tp_status & TP_STATUS_CSUMNOTREADY) != 0 ? Checksum::trust
-                                                                     : Checksum::verify;
-        }
-    }
-    return Checksum::verify;
-}
+/// Any message that fits an Ethernet frame. A longer one is cut off.
+constexpr std::size_t kLongest = 1536;
 
 /// The kernel takes the tag off a packet of a VLAN that no interface claims, and marks it as
 /// somebody else's (kernel: __netif_receive_skb_core). Its sender is not on this link. Unicast
@@ -74,8 +56,9 @@ struct PacketCapture::Impl {
     void open_socket(const std::string& name, const sock_fprog& filter);
     void listen(const std::string& name);
     void read_batch();
-    void take(std::size_t slot, std::size_t size);
-    void offer(std::size_t slot);
+    void take(const PacketRing::Frame& frame);
+    std::size_t receive_long_packet();
+    void read_error();
     void count_drops();
     [[nodiscard]] bool is_bound() const;
 
@@ -85,15 +68,11 @@ struct PacketCapture::Impl {
     const Sink sink;
     const std::function<void()> unbound;
     Fd fd;
+    std::optional<PacketRing> ring;
     std::optional<BridgeMcastRouter> router;
 
-    // What recvmmsg writes to, one slot a message. Not cleared: most of it is never touched.
-    std::array<std::array<std::uint8_t, kPacketRoom>, kBatch> packets;
-    alignas(cmsghdr)
-        std::array<std::array<std::uint8_t, CMSG_SPACE(sizeof(tpacket_auxdata))>, kBatch> controls;
-    std::array<sockaddr_ll, kBatch> senders;
-    std::array<iovec, kBatch> vectors;
-    std::array<mmsghdr, kBatch> headers;
+    bool failed = false;  // recv has told an error
+    std::array<std::uint8_t, kLongest> long_packet;
 
     EventLoop::Source source;  // last: it must not outlive what its callback uses
 };
@@ -109,15 +88,6 @@ PacketCapture::Impl::Impl(EventLoop& loop, Ifindex the_index, const std::string&
       unbound(std::move(when_unbound)) {
     open_socket(name, filter);
     listen(name);
-    for (std::size_t i = 0; i < kBatch; ++i) {
-        vectors[i] = {packets[i].data(), packets[i].size()};
-        headers[i] = {};
-        headers[i].msg_hdr.msg_name = &senders[i];
-        headers[i].msg_hdr.msg_iov = &vectors[i];
-        headers[i].msg_hdr.msg_iovlen = 1;
-        headers[i].msg_hdr.msg_control = controls[i].data();
-        offer(i);
-    }
     source = loop.on_readable(fd.get(), [this] { read_batch(); });
 }
 
@@ -133,15 +103,7 @@ void PacketCapture::Impl::open_socket(const std::string& name, const sock_fprog&
     check(fd.get(), "cannot open a packet socket, which needs CAP_NET_RAW");
     check(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
           "cannot attach the packet filter");
-    const int on = 1;
-    check(setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof on),
-          "cannot ask for the checksum's state");
-    // Without CAP_NET_ADMIN, as much as net.core.rmem_max allows must do.
-    if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) <
-        0) {
-        check(setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer),
-              "cannot set the receive buffer");
-    }
+    ring.emplace(fd.get());
     sockaddr_ll here{};
     here.sll_family = AF_PACKET;
     here.sll_protocol = htons(ETH_P_IPV6);
@@ -172,45 +134,73 @@ void PacketCapture::Impl::listen(const std::string& name) {
     }
 }
 
-// One recvmmsg a turn. More, if there is, makes the descriptor readable again. An error is read off
-// by the same call: ENETDOWN once for a link that went down, after which the socket receives again
-// when it is up; or for one that was deleted, after which it never does, even if another
-// interface gets the same index.
+// One batch a turn. More, if there is, makes the descriptor readable again, as does an error.
 void PacketCapture::Impl::read_batch() {
-    const int received = recvmmsg(fd.get(), headers.data(), kBatch, 0, nullptr);
-    for (std::size_t i = 0; static_cast<int>(i) < received; ++i) {
-        take(i, headers[i].msg_len);
-        offer(i);
-    }
-    if (received < 0 && errno != EAGAIN && errno != EINTR && !is_bound()) {
-        if (unbound) {
-            unbound();
+    bool drops = false;
+    std::size_t taken = 0;
+    for (; taken < kBatch; ++taken) {
+        const auto frame = ring->front();
+        if (!frame) {
+            break;
         }
-        return;
+        drops = drops || (frame->status & TP_STATUS_LOSING) != 0;
+        take(*frame);
+        ring->pop();
     }
-    // The kernel drops when the queue is full, and then this batch is full, too.
-    if (received == static_cast<int>(kBatch)) {
+    if (drops) {
         count_drops();
     }
+    if (taken == 0 || failed) {
+        read_error();
+    }
 }
 
-/// The kernel has put there how much it wrote; the next message may have all the room again.
-void PacketCapture::Impl::offer(std::size_t slot) {
-    headers[slot].msg_hdr.msg_namelen = sizeof senders[slot];
-    headers[slot].msg_hdr.msg_controllen = controls[slot].size();
-}
-
-void PacketCapture::Impl::take(std::size_t slot, std::size_t size) {
+void PacketCapture::Impl::take(const PacketRing::Frame& frame) {
+    CapturedPacket packet{
+        frame.bytes, frame.size, source_of(frame.sender),
+        (frame.status & TP_STATUS_CSUMNOTREADY) != 0 ? Checksum::trust : Checksum::verify};
+    if ((frame.status & TP_STATUS_COPY) != 0) {
+        packet.bytes = long_packet.data();
+        packet.size = receive_long_packet();
+    } else if (frame.size < frame.whole_size) {
+        ++dropped;  // it found no room in the queue
+        return;
+    }
     // A VLAN or macvlan on top of this interface: the kernel hands its packets to us as well,
     // because they came in through it (kernel: orig_dev), but its hosts are not on this link.
-    if (senders[slot].sll_ifindex != static_cast<int>(index)) {
+    if (frame.sender.sll_ifindex != static_cast<int>(index)) {
         return;
     }
-    if (is_of_another_vlan(senders[slot], packets[slot].data(), mode)) {
+    if (is_of_another_vlan(frame.sender, frame.bytes, mode)) {
         return;
     }
-    sink({packets[slot].data(), size, source_of(senders[slot]),
-          checksum_to_do(headers[slot].msg_hdr)});
+    sink(packet);
+}
+
+/// An error is told first, and once: the packet is still there afterwards.
+std::size_t PacketCapture::Impl::receive_long_packet() {
+    for (;;) {
+        const ssize_t size = recv(fd.get(), long_packet.data(), long_packet.size(), 0);
+        if (size >= 0) {
+            return static_cast<std::size_t>(size);
+        }
+        if (errno == EAGAIN) {
+            return 0;
+        }
+        failed = failed || errno != EINTR;
+    }
+}
+
+/// ENETDOWN: for a link that went down, after which the socket receives again when it is up; or for
+/// one that was deleted, after which it never does, even if another interface gets the same index.
+void PacketCapture::Impl::read_error() {
+    failed = false;
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);  // forgets it, too
+    if (unbound && !is_bound()) {
+        unbound();
+    }
 }
 
 /// The kernel takes a socket off an interface that is deleted (kernel: packet_notifier).

@@ -24,7 +24,7 @@ struct CapturedPacket {
     Checksum checksum = Checksum::verify;
 };
 
-/// The packets of one interface that a BPF program lets through (AF_PACKET), read in batches.
+/// The packets of one interface that a BPF program lets through (AF_PACKET), from a PacketRing.
 ///
 /// What it sees depends on the mode; see CaptureMode. Packets of a VLAN or another interface on top
 /// are not of this link, and left out. Whatever it changed outside its socket (the bridge's
@@ -39,8 +39,8 @@ public:
     /// `mode` is not automatic; mcast_router is for a bridge only. `dropped` counts what the kernel
     /// dropped because we did not read in time, and outlives this object. `unbound` is called once
     /// the interface was deleted: this object never hears anything again, and must not be destroyed
-    /// before the call returns. Throws std::system_error when the interface went away or a right is
-    /// missing (EPERM: CAP_NET_RAW, or CAP_NET_ADMIN for mcast_router).
+    /// before the call returns. Throws std::system_error when the interface went away, a right is
+    /// missing (EPERM: CAP_NET_RAW, or CAP_NET_ADMIN for mcast_router), or memory for the ring.
     PacketCapture(EventLoop& loop, Ifindex index, const std::string& name, CaptureMode mode,
                   const sock_fprog& filter, std::uint64_t& dropped, Sink sink,
                   std::function<void()> unbound);
