@@ -59,12 +59,13 @@ struct EventLoop::Impl {
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    void turn() const;
+    void turn();
     void sleep();
     /// Calls what is due, one callback at most; false when nothing was within `timeout_usec`.
-    bool dispatch(std::uint64_t timeout_usec) const {
+    bool dispatch(std::uint64_t timeout_usec) {
         const int result = sd_event_run(event, timeout_usec);
         check(result, "the event loop failed");
+        worked = worked || result > 0;
         return result > 0;
     }
     [[nodiscard]] bool ended() const { return exit_code || failure; }
@@ -72,7 +73,8 @@ struct EventLoop::Impl {
     sd_event* event = nullptr;
     Pace pace;
     TimePoint woke;
-    TimePoint worked_until;  // on the clock of the thread's CPU time
+    bool worked = false;   // since then
+    TimePoint cpu_before;  // on the clock of the thread's CPU time
     std::optional<int> exit_code;
     std::exception_ptr failure;
 };
@@ -161,17 +163,23 @@ EventLoop::Timer EventLoop::make_timer(Duration accuracy, std::function<void()> 
 }
 
 /// Everything that is due, as far as that is done within the time.
-void EventLoop::Impl::turn() const {
+void EventLoop::Impl::turn() {
     const TimePoint end = now() + kTurn;
     while (!ended() && dispatch(0) && now() < end) {
     }
 }
 
 void EventLoop::Impl::sleep() {
-    const TimePoint worked = read(CLOCK_THREAD_CPUTIME_ID);
-    pace.spend(woke, worked - std::exchange(worked_until, worked));
-    if (const auto until = pace.rest_until(now())) {
-        sleep_until(*until);
+    std::optional<TimePoint> rest;
+    if (std::exchange(worked, false)) {
+        const TimePoint cpu = read(CLOCK_THREAD_CPUTIME_ID);
+        pace.spend(woke, cpu - std::exchange(cpu_before, cpu));
+        rest = pace.rest_until(now());
+    } else {
+        pace.rested_in_vain(woke);
+    }
+    if (rest) {
+        sleep_until(*rest);
     } else {
         dispatch(UINT64_MAX);
     }

@@ -28,9 +28,11 @@ public:
 
     /// Woke up at `woke`, and took `work` of CPU time until it had nothing more to do.
     void spend(TimePoint woke, Duration work) {
-        const Duration price = work < kLittleWork ? kLittle : std::clamp(2 * work, kLeast, kMost);
-        paid_at_ = std::max(paid_at_, woke) + price;
+        pay(woke, work < kLittleWork ? kLittle : std::clamp(2 * work, kLeast, kMost));
     }
+    /// Woke up from a rest, and nothing had come meanwhile. Whatever is owed, it may wait for what
+    /// comes, so that an end of it all is an end of waking up, too.
+    void rested_in_vain(TimePoint woke) { pay(woke, kLeast); }
 
     /// nullopt: free to wait for whatever comes. Otherwise sleep until then whatever comes, which
     /// counts as a wake-up, too.
@@ -40,6 +42,8 @@ public:
     }
 
 private:
+    void pay(TimePoint woke, Duration price) { paid_at_ = std::max(paid_at_, woke) + price; }
+
     TimePoint paid_at_;
 };
 

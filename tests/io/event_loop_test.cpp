@@ -282,6 +282,30 @@ TEST_F(EventLoopTest, SleepsOnceForEachOfAFew) {
     EXPECT_LE(voluntary_sleeps() - before, kEvents + 2);
 }
 
+TEST_F(EventLoopTest, SleepsThroughOnceAFloodIsOver) {
+    int left = 1000;
+    const auto source = loop_.on_readable(read_end_.get(), [&] {
+        receive();
+        if (--left == 0) {
+            loop_.stop(0);
+        }
+    });
+    {
+        const std::jthread sender([this, bytes = left] {
+            for (int i = 0; i < bytes; ++i) {
+                send();
+                std::this_thread::sleep_for(100us);
+            }
+        });
+        loop_.run();
+    }
+    auto timer = loop_.make_timer(kPrecise, [this] { loop_.stop(0); });
+    const auto before = voluntary_sleeps();
+    timer.set(EventLoop::now() + 300ms);
+    loop_.run();
+    EXPECT_LE(voluntary_sleeps() - before, 3);
+}
+
 /// Somebody who writes without end.
 class FloodedEventLoop : public EventLoopTest {
 protected:
