@@ -19,8 +19,8 @@ namespace solicitd::io {
 /// its loop; destroying one inside its own callback is allowed.
 ///
 /// It wakes up at most 250 times in any second, and takes half of a processor in the long run; see
-/// Pace. Whoever makes more happen finds it asleep for up to 13 ms at a time; timers, signals and the
-/// watchdog have their turn among the rest. What comes after a pause is dealt with at once.
+/// Pace. Whoever makes more happen finds it asleep for up to 13 ms at a time; timers, signals and
+/// the watchdog have their turn among the rest. What comes after a pause is dealt with at once.
 class EventLoop {
 public:
     /// Unregisters its callback when destroyed.

@@ -14,7 +14,7 @@ namespace {
 /// (RFC 7527) fills the rest.
 constexpr std::size_t kFrameSize = 160;
 constexpr std::size_t kBlockSize = std::size_t{64} * 1024;  // whole pages of any size
-constexpr std::size_t kBlocks = 4;
+constexpr std::size_t kBlocks = 3;
 constexpr std::size_t kFramesInBlock = kBlockSize / kFrameSize;
 constexpr std::size_t kFrames = kBlocks * kFramesInBlock;
 constexpr std::size_t kSize = kBlocks * kBlockSize;

@@ -11,7 +11,7 @@ namespace solicitd::io {
 /// What a packet socket receives, in memory that the kernel shares with us (packet_mmap.rst,
 /// TPACKET_V2): to look at a packet takes no system call.
 ///
-/// 1,636 frames, for a burst while we are busy or asleep: a segment waking up after a power cut.
+/// 1,227 frames, for a burst while we are busy or asleep: a segment waking up after a power cut.
 /// Each has room for an ND message as hosts send it. Of a longer one it has the start, and the
 /// socket's queue has all of it, if there is room.
 class PacketRing {
@@ -25,7 +25,7 @@ public:
     };
 
     /// To be made before the socket is bound. Takes some milliseconds (kernel: synchronize_net),
-    /// and 256 KiB. Throws std::system_error.
+    /// and 192 KiB. Throws std::system_error.
     explicit PacketRing(int socket);
     ~PacketRing();
     PacketRing(const PacketRing&) = delete;
