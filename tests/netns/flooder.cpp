@@ -17,11 +17,12 @@
 #include "fakes/nd_packets.hpp"
 
 /// Somebody on the link who means harm: frames of one kind, RATE a second (0: as many as it can),
-/// for SECONDS, each from a MAC of its own where none is given. Tells how many there were.
+/// for SECONDS. Tells how many there were.
 ///
-///     flooder INTERFACE KIND RATE SECONDS [ADDRESS [MAC]]
+///     flooder INTERFACE KIND RATE SECONDS [MAC|random [ADDRESS]]
 ///
-/// ADDRESS: the host that `na` and `ns` speak for. Else, and in all other kinds, random ones.
+/// MAC: of all frames; by default, each has a random one. ADDRESS: the host that `na` and `ns`
+/// speak for. Else, and in all other kinds, random ones.
 namespace {
 
 using namespace solicitd;
@@ -35,12 +36,13 @@ constexpr std::size_t kBatch = 64;
 
 class Forger {
 public:
-    Forger(std::string host, std::string mac) : host_(std::move(host)), mac_(std::move(mac)) {}
+    Forger(std::string mac, std::string host) : mac_(std::move(mac)), host_(std::move(host)) {}
 
     [[nodiscard]] std::uint8_t byte() { return static_cast<std::uint8_t>(random_()); }
     [[nodiscard]] MacAddress mac() {
-        return mac_.empty() ? MacAddress{{2, byte(), byte(), byte(), byte(), byte()}}
-                            : *MacAddress::parse(mac_);
+        return mac_.empty() || mac_ == "random"
+                   ? MacAddress{{2, byte(), byte(), byte(), byte(), byte()}}
+                   : *MacAddress::parse(mac_);
     }
     [[nodiscard]] Ipv6Address address(const char* prefix = "2001:db8:1::") {
         Ipv6Address address = test::address(prefix);
@@ -122,8 +124,8 @@ public:
     }
 
 private:
-    std::string host_;
     std::string mac_;
+    std::string host_;
     std::minstd_rand random_{1};
 };
 
@@ -207,7 +209,7 @@ int main(int argc, char** argv) {
     try {
         const std::vector<std::string> arguments(argv + 1, argv + argc);
         if (arguments.size() < 4 || arguments.size() > 6 || !kKinds.contains(arguments[1])) {
-            std::cerr << "usage: flooder INTERFACE KIND RATE SECONDS [ADDRESS [MAC]]\n";
+            std::cerr << "usage: flooder INTERFACE KIND RATE SECONDS [MAC|random [ADDRESS]]\n";
             return 2;
         }
         const auto optional = [&](std::size_t at) {

@@ -42,7 +42,7 @@ show_state() {
     echo "-- the switch's groups"
     mdb | head -n 60 || true
     echo "-- the router's neighbors"
-    in_ns router ip -6 neigh show || true
+    in_ns router ip -6 neigh show | head -n 60 || true
     echo "-- the daemon's log"
     grep -v 'state written' "$daemon_log" 2>/dev/null | tail -n 60 || true
 }
