@@ -6,11 +6,18 @@
 [ -x "$FLOODER" ] || skip "$FLOODER is not there: cmake --build build --target flooder"
 make_topology
 
-# begin_flood NAMESPACE KIND RATE SECONDS [MAC|random [ADDRESS]]; end_flood
+# begin_flood NAMESPACE KIND RATE SECONDS [MAC|random [ADDRESS]]; end_flood. With forever for SECONDS
+# it is stop_flood.
+readonly forever=60
 begin_flood() { begin_attack "$1" "$FLOODER" eth0 "${@:2}"; }
 end_flood() {
     end_attack
     assert_match "sent" '^[1-9][0-9]* frames' "$(cat "$work/attack")"
+}
+stop_flood() {
+    watch_second
+    kill -TERM "$attacker"
+    end_flood
 }
 flood() {
     begin_flood "$@"
@@ -27,9 +34,9 @@ mac_of_host1=$(in_ns host1 cat /sys/class/net/eth0/address)
 readonly forged_mac=02:66:00:00:00:01
 
 step "Queries upstream, each of another querier; meanwhile a host comes"
-begin_flood gw queries 0 2
+begin_flood gw queries 0 "$forever"
 host_comes
-end_flood
+stop_flood
 
 step "Advertisements of a known host"
 before=$(counter nd.messages)
@@ -38,37 +45,36 @@ came=$(($(counter nd.messages) - before))
 [ "$came" -ge 19000 ] || fail "only $came of them came to the daemon"
 
 step "As many of them as can be made; meanwhile a host comes"
-begin_flood host1 na 0 2 "$mac_of_host1" "$host1"
+begin_flood host1 na 0 "$forever" "$mac_of_host1" "$host1"
 host_comes
-end_flood
+stop_flood
 
 step "Duplicate Address Detection for random addresses; meanwhile a host comes"
 begin_flood host1 dad 500000 10 "$forged_mac"
 watch_second
 host_comes
 eventually 5 gateway_reaches "$host2"
-watch_second
 host_comes
 end_flood
 
 for kind in malformed options jumbo fragments reports; do
     step "As many as can be made: $kind; meanwhile a host comes"
-    begin_flood host1 "$kind" 0 1.5 "$forged_mac"
+    begin_flood host1 "$kind" 0 "$forever" "$forged_mac"
     host_comes
-    end_flood
+    stop_flood
 done
 
 step "Duplicate Address Detection with random MACs leaves no room for a claim, but for who speaks"
-begin_flood host1 dad 500000 3 random
+begin_flood host1 dad 500000 "$forever" random
 watch_second
 host_speaks
-end_flood
+stop_flood
 
 step "Random hosts, each of its own MAC, that seem to speak, but for who answers the router"
-begin_flood host1 na 0 3 random
+begin_flood host1 na 0 "$forever" random
 watch_second
 host_answers
-end_flood
+stop_flood
 
 step "A known one with random MACs, and random neighbors for the kernel: netlink is busy, too"
 flood host1 na 0 1 random "$host2"

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <iomanip>
@@ -17,7 +18,7 @@
 #include "fakes/nd_packets.hpp"
 
 /// Somebody on the link who means harm: frames of one kind, RATE a second (0: as many as it can),
-/// for SECONDS. Tells how many there were.
+/// for SECONDS or until SIGTERM. Tells how many there were.
 ///
 ///     flooder INTERFACE KIND RATE SECONDS [MAC|random [ADDRESS]]
 ///
@@ -33,6 +34,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kFrames = 65536;
 constexpr std::size_t kLongFrames = 2048;
 constexpr std::size_t kBatch = 64;
+
+volatile std::sig_atomic_t told_to_end = 0;
 
 class Forger {
 public:
@@ -188,7 +191,7 @@ void flood(const io::Fd& fd, std::vector<Packet> frames, double rate, double sec
     const Clock::time_point begin = Clock::now();
     const Clock::time_point end = begin + span(seconds);
     std::uint64_t sent = 0;
-    while (Clock::now() < end) {
+    while (told_to_end == 0 && Clock::now() < end) {
         // A queue that is full (ENOBUFS) takes none: what is not sent is not counted.
         const int taken =
             sendmmsg(fd.get(), &headers[sent % headers.size()], static_cast<unsigned>(batch), 0);
@@ -215,6 +218,7 @@ int main(int argc, char** argv) {
         const auto optional = [&](std::size_t at) {
             return arguments.size() > at ? arguments[at] : std::string();
         };
+        std::signal(SIGTERM, [](int) { told_to_end = 1; });
         const io::Fd fd = raw_socket(arguments[0]);
         flood(fd, frames(arguments[1], Forger(optional(4), optional(5))), std::stod(arguments[2]),
               std::stod(arguments[3]));
