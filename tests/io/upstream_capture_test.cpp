@@ -71,7 +71,7 @@ protected:
     }
 
     template <typename Fact>
-    void take(const Fact& event, Ifindex near) {
+    void take(const Fact& event, [[maybe_unused]] Ifindex near) {  // as g++ 10 has it
         const std::string what = text(event);
         if constexpr (requires { event.index; }) {
             EXPECT_EQ(event.index, near) << what;
