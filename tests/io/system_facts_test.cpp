@@ -56,6 +56,10 @@ protected:
         }
         run("ip -6 addr add 2001:db8:1::2/64 dev eth9 metric 2048");
         run("ip -6 addr add 2001:db8:1::3/64 dev br0 metric 256");
+        // The kernel joins their groups afterwards (kernel: addrconf_dad_work).
+        if (!eventually([] { return output("ip -6 addr show tentative").empty(); })) {
+            throw std::runtime_error("the addresses stay tentative");
+        }
     }
 
     static SystemFacts look() { return gather_system_facts(config(), std::nullopt); }
