@@ -63,6 +63,12 @@ std::string left_text(const std::string& group, const std::string& interface,
                            : "none of its hosts was seen");
 }
 
+std::string besides_text(const Notice& notice) {
+    return notice.interval > std::chrono::seconds::zero()
+               ? fmt::format(" in the last {} s, besides those told", notice.interval.count())
+               : std::string();
+}
+
 /// What there was of each, from ": " or "; " on.
 std::string refusals_text(const Refusals& refusals) {
     std::string text;
@@ -144,14 +150,16 @@ io::Record journal_record(const Notice& notice) {
             break;
         case NoticeKind::joined_many:
             say("3422c4deb5c240c4a3af1d5e4a1cdcd1",
-                fmt::format("joined {} on {}", plural(notice.count, "group"), interface));
+                fmt::format("joined {} on {}{}", plural(notice.count, "group"), interface,
+                            besides_text(notice)));
             break;
         case NoticeKind::left:
             say("c164835c98a645ff9d493a5105b20c95", left_text(group, interface, host, notice));
             break;
         case NoticeKind::left_many:
             say("f852fce50b7346f4a10d295f25ccbfe2",
-                fmt::format("left {} on {}", plural(notice.count, "group"), interface));
+                fmt::format("left {} on {}{}", plural(notice.count, "group"), interface,
+                            besides_text(notice)));
             break;
         case NoticeKind::join_failed:
             say("cdfb7225153647e4bab387c7fbed34bf",

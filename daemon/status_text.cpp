@@ -19,6 +19,7 @@ std::string_view words_of(Problem problem) {
         case Problem::down: return ", down";
         case Problem::no_ipv6: return ", without IPv6 (MTU below 1280)";
         case Problem::no_prefix: return ", waiting for an on-link prefix";
+        case Problem::no_room: return ", hosts wait for a group (max-groups)";
         case Problem::no_querier: return ", no querier heard";
         case Problem::no_link_local: return ", no link-local address to announce from";
         case Problem::reports_refused: return ", announcements refused";

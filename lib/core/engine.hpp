@@ -39,7 +39,7 @@ public:
     static constexpr Duration kListenerInterval = std::chrono::seconds(260);
 
     /// While max-groups keeps hosts out, groups are given to the best known anew, at most so often.
-    static constexpr Duration kShareAgain = std::chrono::seconds(1);
+    static constexpr Duration kShareAgain = std::chrono::milliseconds(500);
     /// The first refusal is told together with those that follow at once; all others of a minute
     /// together.
     static constexpr Duration kRefusalsGather = std::chrono::seconds(1);
@@ -118,6 +118,7 @@ private:
     // Hosts (engine_hosts.cpp)
     [[nodiscard]] Host* find_host(Ifindex index, const Ipv6Address& address);
     [[nodiscard]] bool can_be_served(DownstreamId downstream, const Ipv6Address& address) const;
+    [[nodiscard]] bool is_known_to_kernel(DownstreamId downstream, const MacAddress& mac) const;
     Host* admit(const HostKey& key, const MacAddress& mac, Evidence evidence, HostRank rank,
                 Turn turn);
     void prove(Host& host, HostRank rank, TimePoint now);

@@ -22,7 +22,10 @@ void Engine::on(const HostSeen& event, Turn turn) {
         ++counters_.own_mac;
         return;
     }
-    const HostRank rank = rank_of(event.evidence);
+    const HostRank rank =
+        event.evidence == Evidence::dad_solicitation && is_known_to_kernel(*downstream, event.mac)
+            ? HostRank::vouched
+            : rank_of(event.evidence);
     Host* host = hosts_.find({event.address, *downstream});
     if (host == nullptr) {
         host = admit({event.address, *downstream}, event.mac, event.evidence, rank, turn);
@@ -86,7 +89,7 @@ void Engine::on(const NeighborGone& event, Turn turn) {
         forget_neighbor(*host, turn.now);
     } else if (const auto downstream = find_downstream(event.index);
                downstream && event.address.is_link_local()) {
-        downstreams_[*downstream].link_local_groups.erase(SolicitedNodeGroup::of(event.address));
+        downstreams_[*downstream].link_locals.forget(event.address);
     }
 }
 
@@ -111,12 +114,17 @@ void Engine::on(const SavedHost& event, Turn turn) {
             event.address.is_global_unicast() &&
             hosts_.find({event.address, downstream}) == nullptr) {
             Host* host = admit({event.address, downstream}, event.mac, Evidence::saved,
-                               HostRank::remembered, turn);
+                               event.claimed ? HostRank::claimed : HostRank::remembered, turn);
             if (host != nullptr) {
                 host->last_seen -= event.silent;
             }
         }
     }
+}
+
+bool Engine::is_known_to_kernel(DownstreamId downstream, const MacAddress& mac) const {
+    return downstreams_[downstream].link_locals.have_mac(mac) ||
+           hosts_.has_confirmed(downstream, mac);
 }
 
 Host* Engine::find_host(Ifindex index, const Ipv6Address& address) {
@@ -252,7 +260,9 @@ bool Engine::serve(Host& host, std::size_t index, Turn turn) {
     }
     host.waiting |= bit;
     ++upstream.waiting;
-    if (host.rank > upstream.lowest) {
+    const bool may_follow_another =
+        host.rank == upstream.lowest && is_claim(host.rank) && !HostTable::is_spent(host, turn.now);
+    if (host.rank > upstream.lowest || may_follow_another) {
         share_soon(upstream, turn.now);
     }
     return false;
@@ -269,7 +279,7 @@ void Engine::remove(Host& host, Turn turn, bool evicted) {
             --upstream.waiting;
         }
         if ((host.upstreams & (1U << i)) != 0) {
-            upstream.plan.remove_host(host.key.address, evicted, turn.actions);
+            upstream.plan.remove_host(host.key.address, evicted, turn.now, turn.actions);
             if (upstream.waiting > 0 && upstream.plan.has_room()) {
                 share_soon(upstream, turn.now);
             }

@@ -77,7 +77,7 @@ void Engine::on(const Reconfigured& event, Turn turn) {
         if (!kept) {
             // Nobody is wanted there any more: leaves all, and says so.
             upstream.plan.begin_replan();
-            upstream.plan.end_replan(turn.actions);
+            upstream.plan.end_replan(turn.now, turn.actions);
             upstream.plan.detach(turn.actions);
             if (upstream.link.exists()) {
                 forget_link(upstream, turn);
@@ -217,32 +217,54 @@ void Engine::attach(Upstream& upstream, Turn turn) {
     upstream.plan.attach(upstream.link.index, turn.actions);
 }
 
-/// Groups that an earlier process held and whose hosts nobody remembers (it died between two
-/// writes): kept for the linger, in which their hosts have time to be seen.
+/// Groups that an earlier process held: among hosts of which as much is known, theirs come first.
+/// Those whose hosts nobody remembers (it died between two writes) are kept for the linger, in
+/// which the hosts have time to be seen.
 void Engine::claim_inherited(Upstream& upstream, Turn turn) {
-    std::vector<SolicitedNodeGroup> own;
+    std::vector<SolicitedNodeGroup> held;
+    for (const GroupsInherited& inherited : inherited_) {
+        if (upstream.link.exists() && inherited.upstream == upstream.link.index) {
+            held.insert(held.end(), inherited.groups.begin(), inherited.groups.end());
+        }
+    }
+    std::sort(held.begin(), held.end());
+    held.erase(std::unique(held.begin(), held.end()), held.end());
+    if (held.empty()) {
+        return;
+    }
+    std::vector<bool> explained(held.size());
+    /// Whether it was held; if so, somebody is known now for whom.
+    const auto explain = [&](SolicitedNodeGroup group) {
+        const auto it = std::lower_bound(held.begin(), held.end(), group);
+        if (it == held.end() || *it != group) {
+            return false;
+        }
+        explained[static_cast<std::size_t>(it - held.begin())] = true;
+        return true;
+    };
     for (const OwnAddresses::Entry& entry : upstream.own_addresses.entries()) {
         // A router has the subnet-router anycast address too (RFC 4291 2.6.1).
-        const Ipv6Address anycast = Ipv6Prefix(entry.address, entry.prefix_length).address();
-        own.push_back(SolicitedNodeGroup::of(entry.address));
-        own.push_back(SolicitedNodeGroup::of(anycast));
+        explain(SolicitedNodeGroup::of(entry.address));
+        explain(SolicitedNodeGroup::of(Ipv6Prefix(entry.address, entry.prefix_length).address()));
     }
+    const std::size_t index = static_cast<std::size_t>(&upstream - upstreams_.data());
+    const std::uint32_t bit = 1U << index;
+    hosts_.for_each([&](Host& host) {
+        if (((host.upstreams | host.waiting) & bit) != 0) {
+            const bool was_served = explain(SolicitedNodeGroup::of(host.key.address));
+            host.upstreams = was_served ? host.upstreams | bit : host.upstreams & ~bit;
+        }
+    });
     // Some were wanted for reports alone, which come again within a listener interval.
     const Duration longest = std::max<Duration>(config_.linger, kListenerInterval);
     std::size_t claimed = 0;
-    for (const GroupsInherited& inherited : inherited_) {
-        if (!upstream.link.exists() || inherited.upstream != upstream.link.index) {
-            continue;
-        }
-        for (const SolicitedNodeGroup group : inherited.groups) {
-            if (std::find(own.begin(), own.end(), group) == own.end() &&
-                !upstream.plan.wants(group) &&
-                upstream.plan.claim(group, turn.now + longest, Evidence::saved, turn.actions)) {
-                upstream.lowest = std::min(upstream.lowest, HostRank::remembered);
-                ++claimed;
-            }
+    for (std::size_t i = 0; i < held.size(); ++i) {
+        if (!explained[i]) {
+            claimed +=
+                upstream.plan.claim(held[i], turn.now + longest, Evidence::saved, turn.actions);
         }
     }
+    replan(index, turn);
     if (claimed > 0) {
         Notice notice(NoticeKind::groups_inherited, upstream.link.name);
         notice.count = claimed;
@@ -362,7 +384,7 @@ void Engine::lose(DownstreamId id, Turn turn) {
     turn.actions.emplace_back(Notice(NoticeKind::interface_lost, downstream.link.name));
     turn.actions.emplace_back(StopCapture{downstream.link.index});
     downstream.link = Interface(downstream.link.name);
-    downstream.link_local_groups = GroupSet(seed_);
+    downstream.link_locals = LinkLocalNeighbors(seed_);
     const OwnAddresses lost = std::exchange(downstream.own_addresses, {});
     for (const OwnAddresses::Entry& own : lost.entries()) {
         release_own_address(id, own.address, turn);
@@ -425,7 +447,7 @@ void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
 }
 
 /// Which hosts are served on the upstream, decided anew: where room is short, the best known; among
-/// equals those that are served already.
+/// equals those that are served already, unless it is a claim that has had its time.
 void Engine::replan(std::size_t index, Turn turn) {
     Upstream& upstream = upstreams_[index];
     const std::uint32_t bit = 1U << index;
@@ -440,25 +462,30 @@ void Engine::replan(std::size_t index, Turn turn) {
         }
     };
     hosts_.for_each([&](Host& host) { host.waiting &= ~bit; });
+    const auto share_out = [&](HostRank rank, bool spent, bool served) {
+        hosts_.for_each(rank, [&](Host& host) {
+            if (HostTable::is_spent(host, turn.now) == spent &&
+                ((host.upstreams & bit) != 0) == served && (host.waiting & bit) == 0) {
+                host.upstreams &= ~bit;
+                if (!serve(host, index, turn) && served) {
+                    refuse(&Refusals::hosts_by_max_groups, host.key.downstream, host.key.address,
+                           host.mac, turn.now);
+                }
+            }
+        });
+    };
     for (const HostRank rank : {HostRank::own, HostRank::confirmed, HostRank::heard,
-                                HostRank::remembered, HostRank::claimed}) {
-        if (rank == HostRank::claimed) {
+                                HostRank::remembered, HostRank::vouched, HostRank::claimed}) {
+        if (rank == HostRank::vouched) {
             keep_claims(Evidence::saved);
         }
-        for (const bool served : {true, false}) {
-            hosts_.for_each(rank, [&](Host& host) {
-                if (((host.upstreams & bit) != 0) == served && (host.waiting & bit) == 0) {
-                    host.upstreams &= ~bit;
-                    if (!serve(host, index, turn) && served) {
-                        refuse(&Refusals::hosts_by_max_groups, host.key.downstream,
-                               host.key.address, host.mac, turn.now);
-                    }
-                }
-            });
+        for (const bool spent : {false, true}) {
+            share_out(rank, spent, true);
+            share_out(rank, spent, false);
         }
     }
     keep_claims(Evidence::mld_report);
-    refusals_.groups_evicted += upstream.plan.end_replan(turn.actions);
+    refusals_.groups_evicted += upstream.plan.end_replan(turn.now, turn.actions);
 }
 
 }  // namespace solicitd

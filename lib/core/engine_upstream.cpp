@@ -253,7 +253,7 @@ void Engine::report_on_lan(DownstreamId downstream, const GroupReported& event, 
     if (!event.mac.is_none() && event.mac == from.link.mac) {
         return;
     }
-    if (!config_.mld_evidence || from.link_local_groups.contains(event.group)) {
+    if (!config_.mld_evidence || from.link_locals.have_group(event.group)) {
         return;
     }
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
@@ -316,26 +316,27 @@ void Engine::ask_lan(Upstream& upstream, const Ipv6Address& target, Turn turn) {
 
 /// A link-local address is never served; whoever has it also reports its group.
 void Engine::link_local_seen(DownstreamId downstream, const NeighborSeen& event, Turn turn) {
-    GroupSet& known = downstreams_[downstream].link_local_groups;
+    LinkLocalNeighbors& known = downstreams_[downstream].link_locals;
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(event.address);
     switch (event.state) {
         case NeighborState::none:
         case NeighborState::incomplete: return;
-        case NeighborState::failed: known.erase(group); return;
+        case NeighborState::failed: known.forget(event.address); return;
         case NeighborState::reachable:
         case NeighborState::stale:
         case NeighborState::delay:
         case NeighborState::probe:
         case NeighborState::permanent: break;
     }
-    if (known.contains(group)) {
+    const bool was_known = known.have_group(group);
+    known.learn(event.address, event.mac);
+    if (was_known) {
         return;
     }
-    known.insert(group);
     // The report may have come first.
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         if ((downstreams_[downstream].upstreams & (1U << i)) != 0) {
-            upstreams_[i].plan.release_report(group, turn.actions);
+            upstreams_[i].plan.release_report(group, turn.now, turn.actions);
             if (upstreams_[i].waiting > 0 && upstreams_[i].plan.has_room()) {
                 share_soon(upstreams_[i], turn.now);
             }
@@ -358,6 +359,7 @@ std::vector<Problem> Engine::problems(const Upstream& upstream) {
     add(Problem::no_ipv6, !link.has_ipv6());
     add(Problem::no_prefix, upstream.prefixes.prefixes().empty());
     add(Problem::joins_failing, upstream.plan.failed() > 0);
+    add(Problem::no_room, upstream.waiting > 0);
     add(Problem::no_querier, upstream.querier.state() == QuerierWatch::State::absent);
     const bool reporting = upstream.plan.held() > 0 && link.carries_ipv6();
     add(Problem::no_link_local, reporting && !upstream.own_addresses.link_local());

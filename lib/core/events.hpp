@@ -127,6 +127,7 @@ struct SavedHost {
     Ipv6Address address;
     MacAddress mac;
     std::chrono::seconds silent{};  ///< when it was saved
+    bool claimed = false;           ///< by DAD, and nothing else was known of it
 };
 
 /// Around each netlink dump. What a dump of links, addresses or routes lacks is gone; what a

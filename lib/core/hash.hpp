@@ -24,6 +24,23 @@ namespace solicitd {
     return mix(mix(high ^ seed) ^ low);
 }
 
+/// The same of a MAC address.
+[[nodiscard]] inline std::uint64_t hash_bytes(const std::array<std::uint8_t, 6>& bytes,
+                                              std::uint64_t seed) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, bytes.data(), bytes.size());
+    return mix(number ^ seed);
+}
+
+/// Of an IPv6 or a MAC address.
+struct AddressHash {
+    std::uint64_t seed = 0;
+    template <typename Address>
+    std::size_t operator()(const Address& address) const {
+        return hash_bytes(address.bytes, seed);
+    }
+};
+
 /// Of the low 24 bits of an address, which strangers choose, too.
 struct GroupHash {
     std::uint64_t seed = 0;

@@ -105,7 +105,7 @@ void HostLife::enter(Host& host, HostState state, TimePoint now) const {
 HostLife::Step HostLife::probe_failed(Host& host, TimePoint now) const {
     host.asked = false;
     host.next_step = now + kProbePause;
-    if (host.rank == HostRank::claimed) {
+    if (is_claim(host.rank)) {
         return Step::gone;
     }
     if (host.state == HostState::probing) {

@@ -12,12 +12,18 @@ namespace solicitd {
 enum class HostRank : std::uint8_t {
     reported,    ///< a group in an MLD report; no host has it
     claimed,     ///< DAD only, which anybody can send for any address
+    vouched,     ///< the same, of a MAC that the kernel knows a neighbor by
     remembered,  ///< from an earlier run; or silent, and does not answer any more
     heard,       ///< said something with that address as its own
     confirmed,   ///< answered the kernel, or is PERMANENT in its neighbor table
     own,         ///< the router's own address
 };
-inline constexpr std::size_t kHostRanks = 6;
+inline constexpr std::size_t kHostRanks = 7;
+
+/// Nothing but DAD: cheap to lose.
+[[nodiscard]] constexpr bool is_claim(HostRank rank) {
+    return rank == HostRank::claimed || rank == HostRank::vouched;
+}
 
 /// Of what is sniffed and saved; of the neighbor table it takes the entry's state to say more.
 [[nodiscard]] constexpr HostRank rank_of(Evidence evidence) {
@@ -48,6 +54,9 @@ template <typename Item, HostLink Item::*link>
 class HostRanks {
 public:
     [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] bool has(HostRank rank) const {
+        return lists_[static_cast<std::size_t>(rank)].first != nullptr;
+    }
 
     /// As the latest of its rank.
     void add(Item& host) {

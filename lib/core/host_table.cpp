@@ -7,9 +7,7 @@ namespace {
 
 /// Whether the newcomer may take the host's place.
 bool yields(const Host& host, HostRank newcomer, TimePoint now) {
-    return host.rank < newcomer ||
-           (host.rank == HostRank::claimed && newcomer == HostRank::claimed &&
-            now - host.last_seen >= HostTable::kTimeToSpeak);
+    return host.rank < newcomer || (host.rank == newcomer && HostTable::is_spent(host, now));
 }
 
 }  // namespace
@@ -18,11 +16,7 @@ HostTable::HostTable(std::size_t limit, std::uint64_t seed)
     : limit_(limit), hosts_(0, SeededHash{seed}), macs_(0, MacHash{seed}) {}
 
 std::size_t HostTable::MacHash::operator()(const MacKey& key) const {
-    std::uint64_t number = key.downstream;
-    for (const std::uint8_t byte : key.mac.bytes) {
-        number = number << 8U | byte;
-    }
-    return mix(number ^ seed);
+    return hash_bytes(key.mac.bytes, seed + key.downstream);
 }
 
 void HostTable::set_mac_limit(DownstreamId downstream, std::size_t limit) {
@@ -40,6 +34,11 @@ std::size_t HostTable::mac_limit(DownstreamId downstream) const {
 Host* HostTable::find(const HostKey& key) {
     const auto it = hosts_.find(key);
     return it == hosts_.end() ? nullptr : &it->second;
+}
+
+bool HostTable::has_confirmed(DownstreamId downstream, const MacAddress& mac) const {
+    const auto same = macs_.find({mac, downstream});
+    return same != macs_.end() && same->second.hosts.has(HostRank::confirmed);
 }
 
 HostTable::Room HostTable::room_for(DownstreamId downstream, const MacAddress& mac, HostRank rank,
@@ -84,6 +83,9 @@ void HostTable::set_mac(Host& host, const MacAddress& mac) {
 
 void HostTable::set_rank(Host& host, HostRank rank) {
     if (rank == host.rank) {
+        if (is_claim(rank)) {
+            return;  // in the order in which they came: repeating one gains nothing
+        }
         ranks_.renew(host);
         if (host.of_mac != nullptr) {
             host.of_mac->hosts.renew(host);

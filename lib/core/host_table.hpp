@@ -22,13 +22,18 @@ struct MacHosts {
 /// There are two caps, of all hosts and of those of one MAC; only what no stranger can make up is
 /// inserted beyond them. At a cap a newcomer is refused, unless there is a host of lower rank to
 /// take the place of: the longest unseen of the lowest. Claims by DAD are all alike, so among them
-/// the newcomer wins over one that has had its time to say more. So nothing that is known better
-/// gives way to a flood, a flood of DAD cannot keep out the next host that speaks, and what it can
-/// turn over in a second is bounded. Nothing here is linear in the hosts.
+/// the newcomer wins over one that has had its time to say more, however often that was repeated.
+/// So nothing that is known better gives way to a flood, a flood of DAD cannot keep out the next
+/// host that speaks, and what it can turn over in a second is bounded. Nothing here is linear in
+/// the hosts.
 class HostTable {
 public:
     /// DAD takes a host a second by default (RFC 4861 10, RFC 4862 5.1); then it may speak.
     static constexpr Duration kTimeToSpeak = std::chrono::seconds(2);
+    /// A claim that has had it, and gives way to the next.
+    [[nodiscard]] static bool is_spent(const Host& host, TimePoint now) {
+        return is_claim(host.rank) && now - host.first_seen >= kTimeToSpeak;
+    }
 
     HostTable(std::size_t limit, std::uint64_t seed);
     HostTable(const HostTable&) = delete;
@@ -43,6 +48,8 @@ public:
 
     /// nullptr when unknown. Pointers stay valid until that host is erased.
     [[nodiscard]] Host* find(const HostKey& key);
+    /// Whether a host of that MAC has answered the kernel.
+    [[nodiscard]] bool has_confirmed(DownstreamId downstream, const MacAddress& mac) const;
 
     enum class Cap : std::uint8_t { none, hosts, hosts_per_mac };
     struct Room {

@@ -42,13 +42,6 @@ public:
     }
 
 private:
-    struct AddressHash {
-        std::uint64_t seed;
-        std::size_t operator()(const Ipv6Address& address) const {
-            return hash_bytes(address.bytes, seed);
-        }
-    };
-
     std::unordered_map<Ipv6Address, TimePoint, AddressHash> asked_;
     RateLimit limit_{kInASecond, std::chrono::seconds(1)};
 };

@@ -50,7 +50,8 @@ bool MembershipPlan::add_host(const Cause& cause, Actions& actions) {
     return true;
 }
 
-void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, Actions& actions) {
+void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, TimePoint now,
+                                 Actions& actions) {
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(host);
     const auto it = groups_.find(group.low24);
     if (it == groups_.end()) {
@@ -61,19 +62,19 @@ void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, Actions&
         return;
     }
     const bool was_held = it->second.state == State::held;
-    leave(it, actions);
+    leave(it, now, actions);
     if (was_held && !evicted) {
         Notice left = notice(NoticeKind::left);
         left.group = group;
         left.host = host;
-        actions.emplace_back(std::move(left));
+        tell(std::move(left), untold_leaves_, now, actions);
     }
 }
 
 bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
                            Actions& actions) {
-    const bool too_many = evidence == Evidence::mld_report && only_reported_ >= kMostReported;
-    if ((too_many || !has_room()) && !wants(group)) {
+    const bool no_room = !has_room() || only_reported_ >= kMostReported;
+    if (evidence == Evidence::mld_report && no_room && !wants(group)) {
         return false;
     }
     const auto [it, is_new] = groups_.try_emplace(group.low24);
@@ -95,14 +96,14 @@ bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence e
     return true;
 }
 
-void MembershipPlan::release_report(SolicitedNodeGroup group, Actions& actions) {
+void MembershipPlan::release_report(SolicitedNodeGroup group, TimePoint now, Actions& actions) {
     const auto it = groups_.find(group.low24);
     if (it == groups_.end() || !it->second.claimed() || it->second.claim != Evidence::mld_report) {
         return;
     }
     end_claim(it->second);
     if (it->second.hosts == 0) {
-        sweep(actions);
+        sweep(now, actions);
     }
 }
 
@@ -173,18 +174,18 @@ bool MembershipPlan::keep_claims(Evidence evidence) {
     return kept > 0;
 }
 
-std::size_t MembershipPlan::end_replan(Actions& actions) {
+std::size_t MembershipPlan::end_replan(TimePoint now, Actions& actions) {
     replanning_ = false;
     std::size_t evicted = 0;
     for (auto it = groups_.begin(); it != groups_.end();) {
         if (!it->second.kept && (it->second.refused || it->second.claimed())) {
             ++evicted;
-            it = leave(it, actions);
+            it = leave(it, now, actions);
         } else {
             ++it;
         }
     }
-    sweep(actions);
+    sweep(now, actions);
     if (attached()) {
         join_waiting(actions);
     }
@@ -192,25 +193,24 @@ std::size_t MembershipPlan::end_replan(Actions& actions) {
 }
 
 /// Leaves what nobody wants, and tells of it: one by one, or in one line when it is much.
-void MembershipPlan::sweep(Actions& actions) {
-    std::vector<Notice> told;
+void MembershipPlan::sweep(TimePoint now, Actions& actions) {
+    std::vector<Notice> left;
     for (auto it = groups_.begin(); it != groups_.end();) {
         if (it->second.hosts > 0 || it->second.claimed()) {
             ++it;
             continue;
         }
         if (it->second.state == State::held) {
-            tell(it->second, SolicitedNodeGroup{it->first},
-                 told.emplace_back(notice(NoticeKind::left)));
+            left.push_back(notice(NoticeKind::left, it->second, SolicitedNodeGroup{it->first}));
         }
-        it = leave(it, actions);
+        it = leave(it, now, actions);
     }
-    if (told.size() > kToldSingly) {
-        Notice many = notice(NoticeKind::left_many);
-        many.count = told.size();
-        told = {std::move(many)};
+    if (left.size() > kToldSingly) {
+        left = {notice(NoticeKind::left_many, left.size())};
     }
-    std::move(told.begin(), told.end(), std::back_inserter(actions));
+    for (Notice& each : left) {
+        tell(std::move(each), untold_leaves_, now, actions);
+    }
 }
 
 void MembershipPlan::result(SolicitedNodeGroup group, int error, TimePoint now, Actions& actions) {
@@ -222,7 +222,7 @@ void MembershipPlan::result(SolicitedNodeGroup group, int error, TimePoint now, 
     membership.error = error;
     enter(membership, error == 0 ? State::held : State::failed);
     if (error != 0) {
-        close_burst_entry(membership, false, actions);
+        close_burst_entry(membership, false, now, actions);
         if (!std::exchange(failure_told_, true)) {
             Notice refused = notice(NoticeKind::join_failed);
             refused.group = group;
@@ -238,11 +238,9 @@ void MembershipPlan::result(SolicitedNodeGroup group, int error, TimePoint now, 
     }
     membership.held_since = now;
     if (membership.in_burst) {
-        close_burst_entry(membership, true, actions);
+        close_burst_entry(membership, true, now, actions);
     } else {
-        Notice joined = notice(NoticeKind::joined);
-        tell(membership, group, joined);
-        actions.emplace_back(std::move(joined));
+        tell(notice(NoticeKind::joined, membership, group), untold_joins_, now, actions);
     }
     settle_failure(actions);
 }
@@ -259,9 +257,7 @@ void MembershipPlan::audit(const std::vector<SolicitedNodeGroup>& in_kernel, Act
         }
     }
     if (lost > 0) {
-        Notice told = notice(NoticeKind::groups_lost);
-        told.count = lost;
-        actions.emplace_back(std::move(told));
+        actions.emplace_back(notice(NoticeKind::groups_lost, lost));
         join_waiting(actions);
     }
 }
@@ -280,10 +276,14 @@ void MembershipPlan::asked(SolicitedNodeGroup group, TimePoint now) {
 }
 
 std::optional<TimePoint> MembershipPlan::next_deadline() const {
-    if (retry_at_ && first_claim_end_) {
-        return std::min(*retry_at_, *first_claim_end_);
+    std::optional<TimePoint> first = retry_at_;
+    if (first_claim_end_ && (!first || *first_claim_end_ < *first)) {
+        first = first_claim_end_;
     }
-    return retry_at_ ? retry_at_ : first_claim_end_;
+    if (untold_joins_ + untold_leaves_ > 0 && (!first || minute_end_ < *first)) {
+        first = minute_end_;
+    }
+    return first;
 }
 
 void MembershipPlan::tick(TimePoint now, Actions& actions) {
@@ -292,6 +292,9 @@ void MembershipPlan::tick(TimePoint now, Actions& actions) {
     }
     if (first_claim_end_ && *first_claim_end_ <= now) {
         end_claims(now, actions);
+    }
+    if (minute_end_ <= now) {
+        tell_rest(actions);
     }
 }
 
@@ -312,7 +315,7 @@ void MembershipPlan::end_claims(TimePoint now, Actions& actions) {
                                         membership.claimed_until);
         }
     }
-    sweep(actions);
+    sweep(now, actions);
 }
 
 void MembershipPlan::retry(Actions& actions) {
@@ -351,12 +354,13 @@ void MembershipPlan::join_waiting(Actions& actions) {
     }
 }
 
-MembershipPlan::Groups::iterator MembershipPlan::leave(Groups::iterator it, Actions& actions) {
+MembershipPlan::Groups::iterator MembershipPlan::leave(Groups::iterator it, TimePoint now,
+                                                       Actions& actions) {
     Membership& membership = it->second;
     if (membership.state == State::held || membership.state == State::joining) {
         actions.emplace_back(LeaveGroup{index_, SolicitedNodeGroup{it->first}});
     }
-    close_burst_entry(membership, false, actions);
+    close_burst_entry(membership, false, now, actions);
     only_reported_ -= membership.only_reported() ? 1 : 0;
     --tally(membership.state);
     const auto next = groups_.erase(it);
@@ -364,15 +368,15 @@ MembershipPlan::Groups::iterator MembershipPlan::leave(Groups::iterator it, Acti
     return next;
 }
 
-void MembershipPlan::close_burst_entry(Membership& membership, bool joined, Actions& actions) {
+void MembershipPlan::close_burst_entry(Membership& membership, bool joined, TimePoint now,
+                                       Actions& actions) {
     if (!std::exchange(membership.in_burst, false)) {
         return;
     }
     burst_joined_ += joined ? 1 : 0;
     if (--burst_open_ == 0 && burst_joined_ > 0) {
-        Notice many = notice(NoticeKind::joined_many);
-        many.count = std::exchange(burst_joined_, 0);
-        actions.emplace_back(std::move(many));
+        tell(notice(NoticeKind::joined_many, std::exchange(burst_joined_, 0)), untold_joins_, now,
+             actions);
     }
 }
 
@@ -387,17 +391,52 @@ void MembershipPlan::settle_failure(Actions& actions) {
     }
 }
 
-/// Which group, and what it was wanted for.
-void MembershipPlan::tell(const Membership& membership, SolicitedNodeGroup group, Notice& notice) {
-    notice.group = group;
-    notice.evidence = membership.cause.evidence;
-    if (!membership.cause.host.is_unspecified()) {
-        notice.host = membership.cause.host;
+/// Tells of a join or a leave, or of many, now or together with others that are untold.
+void MembershipPlan::tell(Notice notice, std::size_t& untold, TimePoint now, Actions& actions) {
+    if (minute_end_ <= now) {
+        tell_rest(actions);
+        minute_end_ = now + kMinute;
+        told_ = 0;
+    }
+    if (told_ < kToldInAMinute) {
+        ++told_;
+        actions.emplace_back(std::move(notice));
+    } else {
+        untold += std::max<std::size_t>(notice.count, 1);
+    }
+}
+
+void MembershipPlan::tell_rest(Actions& actions) {
+    for (const auto& [kind, untold] : {std::pair{NoticeKind::joined_many, &untold_joins_},
+                                       std::pair{NoticeKind::left_many, &untold_leaves_}}) {
+        if (*untold > 0) {
+            Notice rest = notice(kind, std::exchange(*untold, 0));
+            rest.interval = kMinute;
+            actions.emplace_back(std::move(rest));
+        }
     }
 }
 
 Notice MembershipPlan::notice(NoticeKind kind) const {
     return {kind, interface_};
+}
+
+/// Which group, and what it was wanted for.
+Notice MembershipPlan::notice(NoticeKind kind, const Membership& membership,
+                              SolicitedNodeGroup group) const {
+    Notice told = notice(kind);
+    told.group = group;
+    told.evidence = membership.cause.evidence;
+    if (!membership.cause.host.is_unspecified()) {
+        told.host = membership.cause.host;
+    }
+    return told;
+}
+
+Notice MembershipPlan::notice(NoticeKind kind, std::size_t count) const {
+    Notice told = notice(kind);
+    told.count = count;
+    return told;
 }
 
 }  // namespace solicitd

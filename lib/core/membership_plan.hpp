@@ -65,6 +65,9 @@ public:
     static constexpr Duration kLastRetry = std::chrono::seconds(60);
     /// Up to this many joins or leaves at once are told one by one.
     static constexpr std::size_t kToldSingly = 8;
+    /// So many times in a minute they are told as they come; all others of it together at its end.
+    static constexpr int kToldInAMinute = 60;
+    static constexpr std::chrono::seconds kMinute{60};
 
     MembershipPlan(std::string interface, std::uint64_t seed)
         : interface_(std::move(interface)), groups_(0, GroupHash{seed}) {}
@@ -78,14 +81,15 @@ public:
     /// False: there is no room for its group.
     [[nodiscard]] bool add_host(const Cause& cause, Actions& actions);
     /// `evicted`: it did not go by itself, and others tell of that.
-    void remove_host(const Ipv6Address& host, bool evicted, Actions& actions);
+    void remove_host(const Ipv6Address& host, bool evicted, TimePoint now, Actions& actions);
 
     /// Wants the group until then, whoever else does; an earlier claim is prolonged. `evidence`:
-    /// what it is known by. False: there is no room for the group.
+    /// what it is known by. False: there is no room for the group; what an earlier process held is
+    /// taken in any case, and a replan has to follow.
     [[nodiscard]] bool claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
                              Actions& actions);
     /// A claim by an MLD report ends now.
-    void release_report(SolicitedNodeGroup group, Actions& actions);
+    void release_report(SolicitedNodeGroup group, TimePoint now, Actions& actions);
     /// Time passed in which no host could be seen.
     void postpone_claims(Duration slept);
     [[nodiscard]] bool wants(SolicitedNodeGroup group) const {
@@ -105,7 +109,7 @@ public:
     void begin_replan();
     /// Whether there are any of that kind with a place.
     bool keep_claims(Evidence evidence);
-    std::size_t end_replan(Actions& actions);
+    std::size_t end_replan(TimePoint now, Actions& actions);
 
     void result(SolicitedNodeGroup group, int error, TimePoint now, Actions& actions);
 
@@ -142,9 +146,9 @@ private:
     void enter(Membership& membership, State state);
     void join(SolicitedNodeGroup group, Membership& membership, Actions& actions);
     void join_waiting(Actions& actions);
-    void sweep(Actions& actions);
-    Groups::iterator leave(Groups::iterator it, Actions& actions);
-    void close_burst_entry(Membership& membership, bool joined, Actions& actions);
+    void sweep(TimePoint now, Actions& actions);
+    Groups::iterator leave(Groups::iterator it, TimePoint now, Actions& actions);
+    void close_burst_entry(Membership& membership, bool joined, TimePoint now, Actions& actions);
     void settle_failure(Actions& actions);
     void retry(Actions& actions);
     void end_claims(TimePoint now, Actions& actions);
@@ -152,8 +156,12 @@ private:
     void recount(Membership& membership, Change change);
     [[nodiscard]] bool keep(Membership& membership);
     void end_claim(Membership& membership);
-    static void tell(const Membership& membership, SolicitedNodeGroup group, Notice& notice);
     [[nodiscard]] Notice notice(NoticeKind kind) const;
+    [[nodiscard]] Notice notice(NoticeKind kind, const Membership& membership,
+                                SolicitedNodeGroup group) const;
+    [[nodiscard]] Notice notice(NoticeKind kind, std::size_t count) const;
+    void tell(Notice notice, std::size_t& untold, TimePoint now, Actions& actions);
+    void tell_rest(Actions& actions);
 
     std::string interface_;
     Ifindex index_ = 0;  ///< 0: not attached
@@ -171,6 +179,11 @@ private:
     Duration retry_after_ = kFirstRetry;
     std::size_t only_reported_ = 0;  ///< groups
     std::optional<TimePoint> first_claim_end_;
+
+    TimePoint minute_end_ = TimePoint::min();  ///< of the minute for which is counted:
+    int told_ = 0;                             ///< joins and leaves that were told
+    std::size_t untold_joins_ = 0;             ///< groups
+    std::size_t untold_leaves_ = 0;
 };
 
 [[nodiscard]] std::string_view to_string(MembershipPlan::State state);

@@ -17,9 +17,11 @@ namespace solicitd {
 
 enum class NoticeKind : std::uint8_t {
     joined,             ///< interface, group, host, evidence
-    joined_many,        ///< interface, count: a start, a returned interface or a new prefix
+    joined_many,        ///< interface, count: a start, a returned interface or a new prefix; or
+                        ///< with interval: those of so long that were not told one by one
     left,               ///< interface, group, host
-    left_many,          ///< interface, count: a prefix or an interface that is no longer wanted
+    left_many,          ///< interface, count: a prefix or an interface that is no longer wanted;
+                        ///< interval: as above
     join_failed,        ///< interface, group, error; said once until it works again
     join_recovered,     ///< interface
     groups_lost,        ///< interface, count: the kernel holds them no more; joined again
@@ -82,8 +84,8 @@ struct Notice {
     std::optional<MacAddress> mac;
     std::optional<Ipv6Prefix> prefix;
     std::optional<MldVersion> version;
-    std::chrono::seconds interval{};
-    std::string_view reason;  ///< of static storage
+    std::chrono::seconds interval{};  ///< of announcements, or that was summed up
+    std::string_view reason;          ///< of static storage
     std::size_t count = 0;
     int error = 0;  ///< errno
     Refusals refusals;

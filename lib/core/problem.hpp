@@ -12,6 +12,7 @@ enum class Problem : std::uint8_t {
     no_ipv6,            ///< the interface's MTU is below 1280
     no_prefix,          ///< none is on-link: no host can be served
     joins_failing,      ///< the kernel refuses memberships
+    no_room,            ///< hosts wait for a group: max-groups are wanted
     no_querier,         ///< none was heard for as long as one may be silent
     no_link_local,      ///< no address to send reports of our own from
     reports_refused,    ///< our own reports cannot be sent
@@ -26,6 +27,7 @@ enum class Problem : std::uint8_t {
         case Problem::no_ipv6: return "no-ipv6";
         case Problem::no_prefix: return "no-prefix";
         case Problem::joins_failing: return "joins-failing";
+        case Problem::no_room: return "no-room";
         case Problem::no_querier: return "no-querier";
         case Problem::no_link_local: return "no-link-local";
         case Problem::reports_refused: return "reports-refused";

@@ -14,6 +14,7 @@ namespace {
 constexpr std::string_view kFirstLine = "solicitd hosts 1";
 constexpr std::string_view kLastLine = "end ";
 constexpr std::string_view kNoMac = "-";
+constexpr std::string_view kClaimed = " claimed";
 constexpr std::int64_t kLongestSilence = std::numeric_limits<std::uint32_t>::max();
 
 /// Cuts the text up to the separator off its front; all of it when there is none.
@@ -38,12 +39,15 @@ std::optional<SavedHost> parse_host(std::string_view line) {
     const std::string_view downstream = take(line, ' ');
     const std::string_view mac_text = take(line, ' ');
     const auto mac = mac_text == kNoMac ? MacAddress{} : MacAddress::parse(mac_text);
+    const bool claimed = line.ends_with(kClaimed);
+    line.remove_suffix(claimed ? kClaimed.size() : 0);
     const auto silent = parse_number(line);
     if (!address || !address->is_global_unicast() || !is_interface_name(downstream) || !mac ||
         !silent) {
         return std::nullopt;
     }
-    return SavedHost{std::string(downstream), *address, *mac, std::chrono::seconds(*silent)};
+    return SavedHost{std::string(downstream), *address, *mac, std::chrono::seconds(*silent),
+                     claimed};
 }
 
 }  // namespace
@@ -59,6 +63,7 @@ std::string format_saved_hosts(const std::vector<SavedHost>& hosts) {
         text += host.mac.is_none() ? std::string(kNoMac) : host.mac.to_string();
         text += ' ';
         text += std::to_string(std::clamp<std::int64_t>(host.silent.count(), 0, kLongestSilence));
+        text += host.claimed ? kClaimed : "";
         text += '\n';
     }
     text += kLastLine;

@@ -15,6 +15,7 @@
 #include "core/host_ranks.hpp"
 #include "core/lan_inquiries.hpp"
 #include "core/limits.hpp"
+#include "core/link_local_neighbors.hpp"
 #include "core/membership_plan.hpp"
 #include "core/on_link_prefixes.hpp"
 #include "core/own_addresses.hpp"
@@ -83,14 +84,13 @@ struct Upstream {
 };
 
 struct Downstream {
-    Downstream(const std::string& name, std::uint64_t seed) : link(name), link_local_groups(seed) {}
+    Downstream(const std::string& name, std::uint64_t seed) : link(name), link_locals(seed) {}
 
     Interface link;
     std::uint32_t upstreams = 0;  ///< mask of indexes; 0: not configured any more
     OwnAddresses own_addresses;   ///< that can lie in a shared prefix
-    /// Of link-local addresses in the neighbor table: reports for them say nothing of a host that
-    /// could be served.
-    GroupSet link_local_groups;
+    /// Reports for their groups say nothing of a host that could be served.
+    LinkLocalNeighbors link_locals;
 };
 
 }  // namespace solicitd

@@ -460,6 +460,7 @@ INSTANTIATE_TEST_SUITE_P(
                  served(f).problems = {"reports-refused", "cannot-watch"};
              },
              {"reports-refused eth9", "cannot-watch eth9"}},
+        Case{"no_room", [](Facts& f) { served(f).problems = {"no-room"}; }, {"no-room eth9"}},
         Case{"new_ones_too",
              [](Facts& f) {
                  served(f).problems = {"moon-phase", "high-tide"};

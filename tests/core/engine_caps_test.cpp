@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "core/engine.hpp"
@@ -16,7 +17,9 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using ::testing::Contains;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 Ipv6Address numbered(std::uint32_t number) {
@@ -310,10 +313,9 @@ TEST_F(MaxGroupsTest, ABetterKnownHostTakesAGroupsPlaceWithinASecond) {
     flood(0, 4);
     EXPECT_EQ(groups(), 4U);
     hear(kHost, Evidence::dad_solicitation);
-    EXPECT_FALSE(joined(kHost));
-    EXPECT_EQ(counter("groups.refused.hosts"), 1U);
-    world.run_for(seconds(5));
     EXPECT_FALSE(joined(kHost)) << "a claim like the others";
+    EXPECT_EQ(counter("groups.refused.hosts"), 1U);
+    EXPECT_THAT(world.snapshot().upstreams[0].problems, Contains("no-room"));
     hear(kHost, Evidence::solicitation);
     world.run_for(seconds(1));
     EXPECT_TRUE(joined(kHost));
@@ -350,6 +352,24 @@ TEST_F(MaxGroupsTest, RoomThatComesFreeIsGivenToWhoWaits) {
     world.run_for(seconds(80));
     EXPECT_EQ(hosts(), 1U);
     EXPECT_TRUE(held(kHost));
+    EXPECT_THAT(world.snapshot().upstreams[0].problems, Not(Contains("no-room")));
+}
+
+TEST_F(MaxGroupsTest, AClaimTakesTheGroupOfOneThatHadItsTime) {
+    flood(0, 4);
+    world.run_for(seconds(1));
+    hear(kHost, Evidence::dad_solicitation);
+    world.run_for(milliseconds(900));
+    EXPECT_FALSE(joined(kHost)) << "they have two seconds to speak";
+    for (int i = 0; i < 4; ++i) {  // which nobody prolongs by saying the same
+        flood(0, 4);
+        world.run_for(milliseconds(200));
+    }
+    EXPECT_TRUE(joined(kHost));
+    EXPECT_EQ(groups(), 4U);
+    world.run_for(seconds(20));
+    EXPECT_TRUE(joined(kHost)) << "nobody new wants it";
+    EXPECT_EQ(counter("groups.evicted"), 1U);
 }
 
 TEST_F(MaxGroupsTest, AHostOfAHeldGroupNeedsNoRoom) {
@@ -428,6 +448,195 @@ TEST_F(MaxGroupsTest, ALowerLimitKeepsTheBestAndAHigherOneServesWhoWaits) {
     EXPECT_TRUE(held(kOther));
     EXPECT_EQ(groups(), 3U);
     EXPECT_EQ(world.snapshot().max_groups, 3U);
+}
+
+// A flood of claims, against one host that has sent nothing but its DAD
+
+class FloodTest : public CapsTest {
+protected:
+    static constexpr std::uint32_t kHosts = 400;
+    static constexpr std::uint32_t kGroups = 100;
+    static Config capped() {
+        Config config = default_config();
+        config.max_hosts = kHosts;
+        config.max_groups = kGroups;
+        return config;
+    }
+    FloodTest() : CapsTest(capped()) {}
+
+    /// Claims that come evenly, each of its own MAC unless one is given.
+    void flood_for(Duration duration, std::uint32_t in_a_second,
+                   std::optional<MacAddress> mac = std::nullopt) {
+        const Duration pause = Duration(seconds(1)) / in_a_second;
+        for (const TimePoint end = world.now + duration; world.now < end; world.run_for(pause)) {
+            forge(numbered(claims_), mac.value_or(forged(claims_)), Evidence::dad_solicitation);
+            ++claims_;
+            kept_ = kept_ && held(kHost);
+        }
+    }
+    /// Whether its group is held within a second of its DAD, and for the second after that, by
+    /// which it has spoken.
+    [[nodiscard]] bool is_served_in_time(std::uint32_t in_a_second,
+                                         std::optional<MacAddress> mac = std::nullopt) {
+        hear(kHost, Evidence::dad_solicitation);
+        flood_for(seconds(1), in_a_second, mac);
+        kept_ = true;
+        flood_for(milliseconds(900), in_a_second, mac);
+        return kept_;
+    }
+
+    std::uint32_t claims_ = 0;
+    bool kept_ = true;
+};
+
+TEST_F(FloodTest, AClaimGetsAGroupAtOnceAndKeepsItUntilItCanSpeakAtModestRates) {
+    // What fits: a group for each claim of the last two seconds, and of those that wait for it.
+    flood_for(seconds(60), kGroups / 3);
+    ASSERT_EQ(groups(), kGroups);
+    EXPECT_TRUE(is_served_in_time(kGroups / 3));
+    appear(kHost);
+    flood_for(seconds(60), 10 * kGroups);
+    EXPECT_TRUE(held(kHost));
+}
+
+TEST_F(FloodTest, NoRateKeepsOutAMachineThatTheKernelKnows) {
+    kernel.set_neighbor("br0", address("fe80::5"), NeighborState::stale, FakeKernel::mac_of(kHost));
+    world.pump();
+    flood_for(seconds(10), 5000);
+    ASSERT_EQ(hosts(), kHosts);
+    ASSERT_EQ(groups(), kGroups);
+    EXPECT_TRUE(is_served_in_time(5000));
+    world.run_for(HostLife::kConfirmWithin + seconds(20));
+    EXPECT_EQ(state(kHost), "unknown") << "nobody answered: it was a claim, too";
+}
+
+TEST_F(FloodTest, NoRateKeepsOutANewAddressOfAConfirmedHost) {
+    confirm(kOther);
+    flood_for(seconds(10), 5000);
+    forge(kHost, FakeKernel::mac_of(kOther), Evidence::dad_solicitation);
+    flood_for(seconds(1), 5000);
+    kept_ = true;
+    flood_for(milliseconds(900), 5000);
+    EXPECT_TRUE(kept_);
+}
+
+TEST_F(FloodTest, OneMacCannotFillWhatOthersNeed) {
+    flood_for(seconds(5), 5000, forged(1));
+    EXPECT_EQ(hosts(), default_config().max_hosts_per_mac);
+    hear(kHost, Evidence::dad_solicitation);
+    EXPECT_TRUE(held(kHost)) << "at once";
+    EXPECT_TRUE(is_served_in_time(5000, forged(1)));
+}
+
+TEST_F(FloodTest, BeyondAnyHopeItsFirstWordIsEnough) {
+    flood_for(seconds(10), 5000);
+    appear(kHost);
+    flood_for(seconds(1), 5000);
+    kept_ = true;
+    flood_for(seconds(30), 5000);
+    EXPECT_TRUE(kept_);
+}
+
+TEST_F(FloodTest, JoinsAndLeavesAreToldSingly60TimesAMinuteAtMost) {
+    world.log.clear();
+    flood_for(seconds(125), 500);
+    world.run_for(seconds(60));
+    std::size_t summed = 0;
+    std::size_t singly = 0;
+    std::size_t joined = 0;
+    for (const Notice& notice : world.notices()) {
+        if (notice.kind == NoticeKind::joined || notice.kind == NoticeKind::joined_many ||
+            notice.kind == NoticeKind::left || notice.kind == NoticeKind::left_many) {
+            const bool sum = notice.interval > seconds(0);
+            ++(sum ? summed : singly);
+            joined += notice.kind == NoticeKind::joined        ? 1
+                      : notice.kind == NoticeKind::joined_many ? notice.count
+                                                               : 0;
+        }
+    }
+    EXPECT_LE(singly, 4U * MembershipPlan::kToldInAMinute);
+    EXPECT_LE(summed, 2U * 4);
+    std::size_t joins = 0;
+    for (const auto& [when, action] : world.log) {
+        joins += std::holds_alternative<JoinGroup>(action) ? 1 : 0;
+    }
+    EXPECT_GT(joins, 1000U);
+    EXPECT_LE(joined, joins) << "nothing is told twice";
+    EXPECT_GT(joined, joins * 9 / 10) << "only what was left again at once is left out";
+}
+
+TEST_F(FloodTest, AQuietLanHasEachJoinTold) {
+    for (std::uint32_t i = 0; i < 50; ++i) {
+        appear(numbered(i));
+        world.run_for(seconds(2));
+    }
+    EXPECT_EQ(world.count(NoticeKind::joined), 50U);
+    EXPECT_EQ(world.count(NoticeKind::joined_many), 0U);
+}
+
+TEST_F(FloodTest, MadeUpAdvertisementsNeverCostAnEstablishedHost) {
+    std::vector<Ipv6Address> established;
+    for (std::uint32_t i = 0; i < 50; ++i) {
+        established.push_back(numbered(0xE00000 + i));
+        confirm(established.back());
+    }
+    for (std::uint32_t minute = 0; minute < 30; ++minute) {  // asked and answered several times
+        flood(minute * 1000, 1000, Evidence::advertisement);
+        flood(minute * 1000, 1000, Evidence::solicitation);
+        world.run_for(seconds(60));
+        ASSERT_LE(hosts(), kHosts);
+        ASSERT_LE(groups(), kGroups);
+        for (const Ipv6Address& host : established) {
+            ASSERT_TRUE(held(host)) << host.to_string() << " in minute " << minute;
+        }
+    }
+    world.run_for(hours(2));
+    EXPECT_EQ(hosts(), established.size());
+    EXPECT_EQ(groups(), established.size());
+}
+
+// Across a restart
+
+TEST_F(FloodTest, ARestartInAFloodPrefersWhatWasHeldToNewClaims) {
+    std::vector<Ipv6Address> before;
+    for (std::uint32_t i = 0; i < kGroups; ++i) {
+        before.push_back(numbered(0xE00000 + i));
+        appear(before.back());
+    }
+    std::vector<SavedHost> saved = world.engine->saved_hosts(world.now);
+    saved.resize(saved.size() / 2);  // it died between two writes
+    world.between_dumps = seconds(1);
+    world.restart(saved);
+    flood_for(seconds(6), 500);  // it knows the interfaces and the prefix before all else
+    ASSERT_TRUE(world.engine->ready());
+    for (const Ipv6Address& host : before) {
+        EXPECT_TRUE(held(host)) << host.to_string();
+    }
+    EXPECT_EQ(groups(), kGroups);
+}
+
+TEST_F(FloodTest, AmongEqualsARestartKeepsThoseThatWereServed) {
+    for (std::uint32_t i = 0; i < 2 * kGroups; ++i) {
+        appear(numbered(0xE00000 + i * 7919 % 0x10000));
+    }
+    const auto before = kernel.memberships();
+    ASSERT_EQ(before.size(), kGroups);
+    world.restart(world.engine->saved_hosts(world.now));
+    world.run_for(seconds(3));
+    EXPECT_EQ(kernel.memberships(), before);
+    EXPECT_EQ(world.count(NoticeKind::groups_inherited), 0U) << "each has a host that is known";
+}
+
+TEST_F(FloodTest, AClaimIsStillAClaimAfterARestart) {
+    flood_for(seconds(2), 500);
+    appear(kHost);
+    world.restart(world.engine->saved_hosts(world.now));
+    world.run_for(seconds(3));
+    EXPECT_TRUE(held(kHost));
+    EXPECT_EQ(hosts(), kHosts);
+    world.run_for(HostLife::kConfirmWithin + seconds(20));
+    EXPECT_EQ(hosts(), 1U) << "asked once each, and dropped";
+    EXPECT_EQ(groups(), 1U);
 }
 
 }  // namespace

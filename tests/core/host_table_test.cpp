@@ -47,7 +47,7 @@ protected:
             table.erase(*room.evict);
         }
         Host& host = table.insert({numbered(number), downstream}, its_mac, rank);
-        host.last_seen = now;
+        host.first_seen = host.last_seen = now;
         return &host;
     }
     Host* come(std::uint16_t number, HostRank rank, TimePoint now = kStart) {
@@ -97,9 +97,9 @@ TEST_F(HostTableTest, ErasesByPredicateEverywhere) {
 
 TEST_F(HostTableTest, TheLowestRankGoesFirstAndOfItTheLongestUnseen) {
     come(1, HostRank::heard);
-    Host* second = come(2, HostRank::claimed);
-    come(3, HostRank::claimed);
-    table.set_rank(*second, HostRank::claimed);  // seen again
+    Host* second = come(2, HostRank::remembered);
+    come(3, HostRank::remembered);
+    table.set_rank(*second, HostRank::remembered);  // seen again
     EXPECT_NE(come(4, HostRank::heard), nullptr);
     EXPECT_NE(come(5, HostRank::confirmed), nullptr);
     EXPECT_THAT(evicted, ElementsAre(3, 2));
@@ -132,6 +132,33 @@ TEST_F(HostTableTest, AClaimGivesWayToAnotherOnceItHadTimeToSpeak) {
     EXPECT_EQ(come(5, HostRank::claimed, spoken), nullptr) << "the next is younger";
     EXPECT_NE(come(6, HostRank::heard, spoken), nullptr) << "which need not wait";
     EXPECT_THAT(evicted, ElementsAre(0, 1));
+}
+
+TEST_F(HostTableTest, RepeatingAClaimKeepsNobodyOut) {
+    for (std::uint16_t i = 0; i < 3; ++i) {
+        Host* claim = come(i, HostRank::claimed);
+        claim->last_seen = kStart + seconds(3);
+        table.set_rank(*claim, HostRank::claimed);
+    }
+    EXPECT_NE(come(3, HostRank::claimed, kStart + seconds(3)), nullptr);
+    EXPECT_THAT(evicted, ElementsAre(0));
+}
+
+TEST_F(HostTableTest, AClaimThatTheKernelVouchesForNeedNotWait) {
+    for (std::uint16_t i = 0; i < 3; ++i) {
+        come(i, HostRank::claimed);
+    }
+    EXPECT_FALSE(table.has_confirmed(kLan, mac(9)));
+    EXPECT_NE(come(9, HostRank::vouched), nullptr);
+    EXPECT_NE(come(10, HostRank::vouched), nullptr);
+    EXPECT_NE(come(11, HostRank::vouched), nullptr);
+    EXPECT_EQ(come(12, HostRank::vouched), nullptr);
+    EXPECT_EQ(come(13, HostRank::claimed, kStart + seconds(60)), nullptr);
+    EXPECT_NE(come(14, HostRank::vouched, kStart + HostTable::kTimeToSpeak), nullptr);
+    EXPECT_THAT(evicted, ElementsAre(0, 1, 2, 9));
+    table.set_rank(*table.find({numbered(10), kLan}), HostRank::confirmed);
+    EXPECT_TRUE(table.has_confirmed(kLan, mac(10)));
+    EXPECT_FALSE(table.has_confirmed(kOtherLan, mac(10)));
 }
 
 TEST_F(HostTableTest, HostsOfOneMacOnlyPushOutEachOther) {
@@ -205,7 +232,7 @@ TEST_F(HostTableTest, WhoeverGoesIsTheOneThatASearchWouldFind) {
     std::size_t evictions = 0;
     for (std::uint64_t turn = 0; turn < 20'000; ++turn) {
         const auto number = static_cast<std::uint16_t>(random() % 500);
-        const auto rank = static_cast<HostRank>(1 + random() % 4);
+        const auto rank = static_cast<HostRank>(1 + random() % 5);
         const MacAddress its_mac = mac(static_cast<std::uint8_t>(1 + random() % 9));
         const TimePoint now = kStart + milliseconds(turn);
         if (Host* host = table.find({numbered(number), kLan})) {
@@ -214,17 +241,17 @@ TEST_F(HostTableTest, WhoeverGoesIsTheOneThatASearchWouldFind) {
                     table.erase(*host);
                     touched.erase(number);
                     break;
-                case 1: table.set_mac(*host, its_mac); break;
+                case 1:
+                    if (!is_claim(host->rank)) {
+                        table.set_mac(*host, its_mac);
+                        table.set_rank(*host, host->rank);  // it is the latest there, too
+                        touched[number] = turn;
+                    }
+                    break;
                 default:
+                    // Claims keep the order in which they came.
+                    touched[number] = is_claim(rank) && host->rank == rank ? touched[number] : turn;
                     table.set_rank(*host, rank);
-                    host->last_seen = now;
-                    touched[number] = turn;
-            }
-            if (table.find({numbered(number), kLan}) != nullptr) {
-                // A host that changes its MAC is the latest there, too.
-                table.set_rank(*host, host->rank);
-                host->last_seen = now;
-                touched[number] = turn;
             }
             continue;
         }
@@ -238,9 +265,8 @@ TEST_F(HostTableTest, WhoeverGoesIsTheOneThatASearchWouldFind) {
         } else if (table.size() == limit) {
             expected = lowest([](const Host&) { return true; });
         }
-        const bool tie = expected != nullptr && expected->rank == HostRank::claimed &&
-                         rank == HostRank::claimed &&
-                         now - expected->last_seen >= HostTable::kTimeToSpeak;
+        const bool tie = expected != nullptr && expected->rank == rank && is_claim(rank) &&
+                         now - expected->first_seen >= HostTable::kTimeToSpeak;
         const bool yields = expected != nullptr && (expected->rank < rank || tie);
         const HostTable::Room room = table.room_for(kLan, its_mac, rank, now);
         ASSERT_EQ(room.evict, yields ? expected : nullptr);
@@ -252,7 +278,7 @@ TEST_F(HostTableTest, WhoeverGoesIsTheOneThatASearchWouldFind) {
             table.erase(*room.evict);
         }
         if (room.refused == HostTable::Cap::none) {
-            table.insert({numbered(number), kLan}, its_mac, rank).last_seen = now;
+            table.insert({numbered(number), kLan}, its_mac, rank).first_seen = now;
             touched[number] = turn;
         }
     }

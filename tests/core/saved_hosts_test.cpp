@@ -70,6 +70,20 @@ TEST(SavedHosts, ComeBackAsTheyWere) {
     EXPECT_THAT(hosts_of(format_saved_hosts({})), IsEmpty());
 }
 
+TEST(SavedHosts, AClaimSaysSo) {
+    SavedHost claim = host("2001:db8::1", "02:00:00:00:01:01", 7s);
+    claim.claimed = true;
+    const std::string text = format_saved_hosts({claim});
+    EXPECT_EQ(text, "solicitd hosts 1\n2001:db8::1 br0 02:00:00:00:01:01 7 claimed\nend 1\n");
+    EXPECT_TRUE(hosts_of(text).at(0).claimed);
+    EXPECT_FALSE(hosts_of(kText).at(0).claimed);
+    for (const std::string wrong : {"7 ", "7 claime", "7 claimed ", "7claimed", " claimed"}) {
+        EXPECT_EQ(defect_of("solicitd hosts 1\n2001:db8::1 br0 - " + wrong + "\nend 1\n"),
+                  "line 2 is no host")
+            << wrong;
+    }
+}
+
 /// A host that was never heard is saved again and again, its silence growing.
 TEST(SavedHosts, ASilenceBeyondWhatTheFormatHoldsIsCut) {
     EXPECT_THAT(hosts_of(format_saved_hosts({host("fd00::1", "", 4294967296s)})), SizeIs(1));

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string>
 
+#include "fakes/allocations.hpp"
 #include "fakes/fake_kernel.hpp"
 
 /// Streams of everything that happens to a router, from a seed, against what must hold always.
@@ -562,6 +563,19 @@ private:
             }
         }
         ++happened_["quiet ends"];
+        check_memory();
+    }
+
+    /// Whoever came and went left nothing behind: with the same few hosts, no more than the first
+    /// time. (Whether each host takes little is for host_table_test.)
+    void check_memory() {
+        world_.log.clear();
+        world_.log.shrink_to_fit();
+        const std::size_t bytes = allocated_bytes();
+        quiet_bytes_ = quiet_bytes_ == 0 ? bytes : quiet_bytes_;
+        require(bytes <= quiet_bytes_ + kQuietSlack,
+                std::to_string(bytes) + " bytes when all is quiet, at first it were " +
+                    std::to_string(quiet_bytes_));
     }
 
     void check_action(const Action& action) {
@@ -851,6 +865,8 @@ private:
     std::map<std::string, TimePoint> full_at_;  ///< when an upstream last had all its groups
     bool lowering_ = false;                     ///< max-groups, by a reload
     std::size_t host_count_ = 0;                ///< then
+    static constexpr std::size_t kQuietSlack = 64 * 1024;
+    std::size_t quiet_bytes_ = 0;  ///< allocated at the first quiet end
     std::map<std::string, Ifindex> former_index_;
     std::deque<TimePoint> probes_;
     bool refusing_joins_ = false;

@@ -94,6 +94,17 @@ TEST(JournalText, AGroupOfAHostOfAReportAndOfAnEarlierRun) {
     EXPECT_THAT(text_of(failed), HasSubstr("on eth9 for 2001:db8::1: Too many links"));
 }
 
+TEST(JournalText, ManyGroupsAtOnceOrInAMinute) {
+    Notice many = notice(NoticeKind::joined_many);
+    many.count = 300;
+    EXPECT_EQ(text_of(many), "joined 300 groups on eth9");
+    many.interval = std::chrono::seconds(60);
+    EXPECT_EQ(text_of(many), "joined 300 groups on eth9 in the last 60 s, besides those told");
+    many.kind = NoticeKind::left_many;
+    many.count = 1;
+    EXPECT_EQ(text_of(many), "left 1 group on eth9 in the last 60 s, besides those told");
+}
+
 TEST(JournalText, WhatFoundNoRoomByReason) {
     Notice refused = notice(NoticeKind::refused);
     refused.host = Ipv6Address::parse("2001:db8::1");

@@ -18,7 +18,8 @@ TEST(StatusText, SaysHowEachUpstreamIs) {
     ill.name = "eth8";
     ill.held = 1;
     ill.failed = 2;
-    ill.problems = {Problem::joins_failing, Problem::no_querier, Problem::reports_discarded};
+    ill.problems = {Problem::joins_failing, Problem::no_room, Problem::no_querier,
+                    Problem::reports_discarded};
     ill.announcing = std::chrono::seconds(60);
     Engine::Summary::Upstream absent;
     absent.name = "ppp0";
@@ -28,8 +29,8 @@ TEST(StatusText, SaysHowEachUpstreamIs) {
     EXPECT_EQ(
         status_text(summary),
         "3 hosts; eth9: 12 groups joined, querier fe80::a (v2); eth8: 1 group joined, 2 refused by "
-        "the kernel, no querier heard, reports dropped by a firewall, announcing every 60 s; ppp0: "
-        "waiting for it to exist; waiting for br1");
+        "the kernel, hosts wait for a group (max-groups), no querier heard, reports dropped by a "
+        "firewall, announcing every 60 s; ppp0: waiting for it to exist; waiting for br1");
 }
 
 }  // namespace

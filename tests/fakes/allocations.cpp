@@ -1,11 +1,19 @@
 #include "fakes/allocations.hpp"
 
+#include <malloc.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
 
 namespace {
 std::atomic<std::size_t> count{0};
+std::atomic<std::size_t> bytes{0};
+
+void release(void* memory) {
+    bytes -= malloc_usable_size(memory);
+    std::free(memory);
+}
 }  // namespace
 
 // A file of its own: where the compiler saw both replacements and their callers, it would take
@@ -13,17 +21,24 @@ std::atomic<std::size_t> count{0};
 void* operator new(std::size_t size) {
     ++count;
     void* const memory = std::malloc(size);
-    return memory != nullptr ? memory : throw std::bad_alloc();
+    if (memory == nullptr) {
+        throw std::bad_alloc();
+    }
+    bytes += malloc_usable_size(memory);
+    return memory;
 }
 void operator delete(void* memory) noexcept {
-    std::free(memory);
+    release(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
+    release(memory);
 }
 
 namespace solicitd::test {
 std::size_t allocations() {
     return count;
+}
+std::size_t allocated_bytes() {
+    return bytes;
 }
 }  // namespace solicitd::test

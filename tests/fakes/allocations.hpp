@@ -6,5 +6,7 @@ namespace solicitd::test {
 
 /// How often this program called operator new so far. Needs allocations.cpp, which replaces it.
 [[nodiscard]] std::size_t allocations();
+/// What it has of that memory now.
+[[nodiscard]] std::size_t allocated_bytes();
 
 }  // namespace solicitd::test

@@ -533,7 +533,6 @@ std::optional<Event> World::execute(const Action& action) {
 }
 
 void World::dump_if_due() {
-    constexpr Duration between_dumps = std::chrono::milliseconds(1);
     if (kernel.losing_notifications()) {
         // As the monitor does: no DumpEnd for what may be incomplete, and another round.
         resync_pending = resync_pending || next_dump_.has_value();

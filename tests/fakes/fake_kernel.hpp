@@ -227,7 +227,8 @@ public:
     /// Each action that was executed; a test may clear it.
     std::vector<std::pair<TimePoint, Action>> log;
     bool resync_pending = false;
-    std::uint64_t events = 0;  ///< that the engine was told
+    Duration between_dumps = std::chrono::milliseconds(1);  ///< of a round
+    std::uint64_t events = 0;                               ///< that the engine was told
     /// Before each event and each action, where a test wants to look on.
     std::function<void(const Event&)> on_event;
     std::function<void(const Action&)> on_action;

@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     for (std::size_t i = 0; i < hosts.size(); ++i) {
         require((*back)[i].address == hosts[i].address &&
                     (*back)[i].downstream == hosts[i].downstream &&
-                    (*back)[i].mac == hosts[i].mac && (*back)[i].silent == hosts[i].silent,
+                    (*back)[i].mac == hosts[i].mac && (*back)[i].silent == hosts[i].silent &&
+                    (*back)[i].claimed == hosts[i].claimed,
                 "a host is read as it was written");
     }
     return 0;

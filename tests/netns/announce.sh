@@ -23,7 +23,7 @@ silent() { [ "$(packets_sent "$on_wire")" = 0 ]; }
 
 capture lan router br0
 for mode in never auto; do
-    start_daemon --announce "$mode" eth9 br0
+    start_daemon --announce "$mode" --max-groups 5000 eth9 br0
     eventually 5 switch_forwards "$group1"
     sleep 3 # the kernel's second report
 

@@ -25,6 +25,7 @@ enum class FindingId : std::uint8_t {
     no_querier,
     groups_lost,
     joins_failing,
+    no_room,
     optmem_low,
     many_groups,
     never_asked,
@@ -55,6 +56,7 @@ inline constexpr std::size_t kFindingIds = static_cast<std::size_t>(FindingId::d
         case FindingId::no_querier: return "no-querier";
         case FindingId::groups_lost: return "groups-lost";
         case FindingId::joins_failing: return "joins-failing";
+        case FindingId::no_room: return "no-room";
         case FindingId::optmem_low: return "optmem-low";
         case FindingId::many_groups: return "many-groups";
         case FindingId::never_asked: return "never-asked";

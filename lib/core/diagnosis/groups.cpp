@@ -79,7 +79,7 @@ void look_at_group_limit(const UpstreamState& state, Findings& findings) {
              std::to_string(held) + " groups are held: a Linux bridge upstream refuses more than " +
                  std::to_string(kSnooperGroups) + ", other switches fewer",
              "raise the switch's limit (Linux bridge: ip link set BRIDGE type bridge "
-             "mcast_hash_max 16384), or lower max-hosts; --dump-state shows who has so many "
+             "mcast_hash_max 16384), or lower max-groups; --dump-state shows who has so many "
              "addresses"});
     }
 }

@@ -38,6 +38,7 @@ bool is_said_better(FindingId id, const Upstream& upstream, const Findings& find
 std::string complaint(FindingId id, const std::string& problem) {
     switch (id) {
         case FindingId::joins_failing: return "the kernel refuses to join groups";
+        case FindingId::no_room: return "hosts wait for a group: max-groups of them are wanted";
         case FindingId::reports_refused: return "the kernel refuses solicitd's own MLD reports";
         case FindingId::reports_discarded:
             return "the kernel discards MLD reports: a firewall eats them";
@@ -47,6 +48,20 @@ std::string complaint(FindingId id, const std::string& problem) {
             return "solicitd cannot watch it, or one of its downstreams: what is said there is not "
                    "heard";
         default: return "solicitd says that it is degraded: " + problem;
+    }
+}
+
+std::string remedy_for(FindingId id, const std::string& interface) {
+    switch (id) {
+        case FindingId::reports_refused:
+        case FindingId::reports_discarded: return allow_reports();
+        case FindingId::no_link_local:
+            return "ip -6 addr show dev " + interface +
+                   " scope link: is it there, and no dadfailed or tentative?";
+        case FindingId::no_room:
+            return "raise max-groups, as far as the switch there holds groups; or find who makes "
+                   "up addresses: --dump-state shows the MAC of each";
+        default: return "its journal says why: journalctl -u solicitd";
     }
 }
 
@@ -106,14 +121,8 @@ void look_at_problems(const Upstream& upstream, const UpstreamState& state, Find
     for (const std::string& problem : state.problems) {
         const FindingId id = id_of(problem);
         if (!is_said_better(id, upstream, findings)) {
-            const bool by_firewall =
-                id == FindingId::reports_refused || id == FindingId::reports_discarded;
             findings.push_back({id, upstream.link.name, complaint(id, problem),
-                                by_firewall ? allow_reports()
-                                : id == FindingId::no_link_local
-                                    ? "ip -6 addr show dev " + upstream.link.name +
-                                          " scope link: is it there, and no dadfailed or tentative?"
-                                    : "its journal says why: journalctl -u solicitd"});
+                                remedy_for(id, upstream.link.name)});
         }
     }
 }
