@@ -39,7 +39,7 @@ public:
     static constexpr Duration kListenerInterval = std::chrono::seconds(260);
 
     /// While max-groups keeps hosts out, groups are given to the best known anew, at most so often.
-    static constexpr Duration kShareAgain = std::chrono::seconds(1);
+    static constexpr Duration kShareAgain = std::chrono::milliseconds(500);
     /// The first refusal is told together with those that follow at once; all others of a minute
     /// together.
     static constexpr Duration kRefusalsGather = std::chrono::seconds(1);
