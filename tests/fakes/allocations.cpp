@@ -12,7 +12,8 @@ std::atomic<std::size_t> count{0};
 // free() for the wrong counterpart of new (-Wmismatched-new-delete).
 void* operator new(std::size_t size) {
     ++count;
-    void* const memory = std::malloc(size);
+    const auto ask = solicitd::test::before_allocation;
+    void* const memory = ask == nullptr || ask() ? std::malloc(size) : nullptr;
     return memory != nullptr ? memory : throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept {
@@ -23,6 +24,8 @@ void operator delete(void* memory, std::size_t) noexcept {
 }
 
 namespace solicitd::test {
+bool (*before_allocation)() = nullptr;
+
 std::size_t allocations() {
     return count;
 }

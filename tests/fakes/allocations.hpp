@@ -7,4 +7,7 @@ namespace solicitd::test {
 /// How often this program called operator new so far. Needs allocations.cpp, which replaces it.
 [[nodiscard]] std::size_t allocations();
 
+/// Asked before each, unless it is null. False: operator new throws std::bad_alloc.
+extern bool (*before_allocation)();
+
 }  // namespace solicitd::test
