@@ -19,6 +19,7 @@
 #include "io/fd.hpp"
 #include "io/instance_lock.hpp"
 #include "io/kernel_groups.hpp"
+#include "io/mld_output.hpp"
 
 namespace solicitd::io {
 namespace {
@@ -192,6 +193,36 @@ TEST(FaultyKernelGroups, ComeByteByByteAsWell) {
     const KernelGroups all = read_kernel_groups();
     const Fault fault("read", kShort, 1, Fault::kAlways);
     EXPECT_EQ(read_kernel_groups(), all);
+}
+
+TEST(FaultyMldOutput, IsReadWholeOrNotAtAll) {
+    const auto whole = read_mld_output("lo");
+    ASSERT_TRUE(whole);
+    EachFault fault;
+    while (fault.next()) {
+        std::optional<MldOutput> output;
+        const Outcome outcome = fault.during([&] { output = read_mld_output("lo"); });
+        SCOPED_TRACE(fault.text());
+        EXPECT_FALSE(outcome.failed());
+        EXPECT_EQ(output.has_value(), fault.error() != EIO || fault.call() == "close");
+    }
+}
+
+TEST(FaultyMldOutput, AnInterfaceThatGoesWhileItIsReadTellsNothing) {
+    const auto whole = read_mld_output("lo");
+    ASSERT_TRUE(whole);
+    // However much came before the error: half a number would be believed.
+    for (int bytes = 1; bytes < 10'000; bytes += 7) {
+        Fault fault("read", kShort, 1, bytes);
+        fault.then(EIO);
+        const auto output = read_mld_output("lo");
+        if (fault.struck() <= bytes) {
+            EXPECT_TRUE(output) << "got to the end";
+            return;
+        }
+        ASSERT_FALSE(output) << "after " << bytes << " bytes";
+    }
+    FAIL() << "never got to the end";
 }
 
 TEST(FaultyKernelVersion, IsNotKnownWhenTheKernelDoesNotSay) {
