@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "fakes/allocations.hpp"
@@ -82,10 +83,10 @@ const std::vector<int>& ways_of(std::string_view call) {
 /// What is to fail. Nothing here allocates, as it is asked inside of malloc's users.
 struct Plan {
     bool armed = false;
-    std::string_view only;  // empty: any but operator new
-    int skip = 0;           // calls until the fault
-    int times = 0;          // then this many fail
-    int error = 0;          // 0: in way `way` of the call that it turns out to be
+    const std::vector<std::string_view>* only = nullptr;  // empty: any but operator new
+    int skip = 0;                                         // calls until the fault
+    int times = 0;                                        // then this many fail
+    int error = 0;  // 0: in way `way` of the call that it turns out to be
     int way = 0;
     int then = 0;  // the error of all calls after those; 0: they do not fail
     int struck = 0;
@@ -93,10 +94,15 @@ struct Plan {
 };
 Plan plan;
 
+bool is_meant(std::string_view call) {
+    return plan.only->empty()
+               ? call != "operator new"
+               : std::find(plan.only->begin(), plan.only->end(), call) != plan.only->end();
+}
+
 /// The error with which this call must fail; 0: it must not.
 int fault_of(std::string_view call) {
-    const bool meant =
-        plan.armed && (plan.only.empty() ? call != "operator new" : plan.only == call);
+    const bool meant = plan.armed && is_meant(call);
     if (meant && plan.times == 0 && plan.then != 0) {
         plan.times = Fault::kAlways;
         plan.error = plan.then;
@@ -149,10 +155,10 @@ std::size_t open_descriptors() {
     return count - 3;  // ".", ".." and the directory itself
 }
 
-Fault::Fault(std::string_view call, int error, int nth, int times) {
+Fault::Fault(std::string_view call, int error, int nth, int times) : calls_{call} {
     (void)ways_of(call);
     before_allocation = grants_allocation;
-    plan = Plan{true, call, nth - 1, times, error};
+    plan = Plan{true, &calls_, nth - 1, times, error};
 }
 Fault::~Fault() {
     plan = {};
@@ -165,7 +171,11 @@ int Fault::struck() const {
     return plan.struck;
 }
 
-EachFault::EachFault(Of kind) : kind_(kind), descriptors_(open_descriptors()) {
+EachFault::EachFault(std::vector<std::string_view> calls)
+    : calls_(std::move(calls)), descriptors_(open_descriptors()) {
+    for (const std::string_view call : calls_) {
+        (void)ways_of(call);
+    }
     before_allocation = grants_allocation;
 }
 EachFault::~EachFault() {
@@ -186,7 +196,7 @@ bool EachFault::next() {
 }
 
 void EachFault::begin() {
-    plan = Plan{true, kind_ == Of::allocations ? "operator new" : "", nth_ - 1, 1, 0, way_};
+    plan = Plan{true, &calls_, nth_ - 1, 1, 0, way_};
 }
 
 void EachFault::end() {
@@ -263,7 +273,11 @@ nl_msg* nlmsg_alloc() {
     if (!fails("nlmsg_alloc")) {
         return real();
     }
-    return errno == kShort ? nlmsg_alloc_size(NLMSG_HDRLEN) : nullptr;
+    if (errno != kShort) {
+        return nullptr;
+    }
+    errno = 0;
+    return nlmsg_alloc_size(NLMSG_HDRLEN);
 }
 
 ssize_t read(int fd, void* data, size_t size) {

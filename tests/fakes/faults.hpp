@@ -6,6 +6,7 @@
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <vector>
 
 /// Calls that fail when a test wants them to. Needs faults.cpp, whose functions stand before those
 /// of the libraries for the whole program: what libnl, libsystemd and libstdc++ call fails like
@@ -33,6 +34,9 @@ public:
 
     /// How many calls failed. A test whose fault never struck would prove nothing.
     [[nodiscard]] int struck() const;
+
+private:
+    std::vector<std::string_view> calls_;
 };
 
 /// What came of an operation: nothing bad, an errno that it returned, or something that it threw.
@@ -55,9 +59,8 @@ struct Outcome {
 /// next() also finds descriptors that were left open: what an operation made must be gone by then.
 class EachFault {
 public:
-    enum class Of { system_calls, allocations };
-
-    explicit EachFault(Of kind = Of::system_calls);
+    /// Of the calls of these names only; without any, of all but "operator new".
+    explicit EachFault(std::vector<std::string_view> calls = {});
     ~EachFault();
     EachFault(const EachFault&) = delete;
     EachFault& operator=(const EachFault&) = delete;
@@ -82,7 +85,7 @@ private:
     void begin();
     void end();
 
-    Of kind_;
+    std::vector<std::string_view> calls_;
     int nth_ = 1;   // call
     int way_ = -1;  // in which it fails
     std::string_view call_;
