@@ -115,12 +115,22 @@ void set_mcast_router(Ifindex bridge, McastRouter value) {
 
 BridgeMcastRouter::BridgeMcastRouter(Ifindex bridge)
     : bridge_(bridge), former_(read_mcast_router(bridge)) {
-    if (former_ != McastRouter::always) {
+    if (former_ == McastRouter::always) {
+        return;
+    }
+    try {
         set_mcast_router(bridge_, McastRouter::always);
+    } catch (...) {
+        put_back();  // the kernel may have done it, and only its answer been lost
+        throw;
     }
 }
 
 BridgeMcastRouter::~BridgeMcastRouter() {
+    put_back();
+}
+
+void BridgeMcastRouter::put_back() const noexcept {
     try {
         if (former_ != McastRouter::always && read_mcast_router(bridge_) == McastRouter::always) {
             set_mcast_router(bridge_, former_);

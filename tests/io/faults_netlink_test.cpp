@@ -126,6 +126,21 @@ TEST_F(FaultyNetlink, ABridgesSettingIsReadOrTheErrnoTold) {
     }
 }
 
+TEST_F(FaultyNetlink, ABridgeThatCouldNotBeMadeARouterIsWhatItWas) {
+    EachFault fault;
+    while (fault.next()) {
+        std::optional<BridgeMcastRouter> router;
+        const Outcome outcome = fault.during([&] { router.emplace(bridge_); });
+        SCOPED_TRACE(fault.text());
+        EXPECT_EQ(read_mcast_router(bridge_),
+                  outcome.failed() ? McastRouter::learn : McastRouter::always);
+        EXPECT_EQ(outcome.failed(),
+                  fault.struck() && fault.call() != "close" && fault.error() != EINTR);
+        router.reset();
+        EXPECT_EQ(read_mcast_router(bridge_), McastRouter::learn);
+    }
+}
+
 TEST_F(FaultyNetlink, ToPutABridgeBackMayFailButEndsNobody) {
     EachFault fault;
     while (fault.next()) {
