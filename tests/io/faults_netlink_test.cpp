@@ -103,6 +103,20 @@ TEST_F(FaultyNetlink, AnUnknownHostsProbeIsThreeRequestsEachOfWhichMayFail) {
     EXPECT_THAT(fault.text(), HasSubstr("call 4"));
 }
 
+// To ask a permanent entry would make it one that expires.
+TEST_F(FaultyNetlink, AnEntryOfWhichNothingCanBeToldIsLeftAlone) {
+    run("ip -6 neigh replace 2001:db8::99 lladdr 02:00:00:00:00:42 dev lan0 nud permanent");
+    NeighborProber prober;
+    EachFault fault;
+    while (fault.next()) {
+        const Outcome outcome = fault.during([&] { return prober.probe(lan_, kHost); });
+        SCOPED_TRACE(fault.text());
+        EXPECT_TRUE(outcome.failed());
+        EXPECT_THAT(output("ip -6 neigh show 2001:db8::99 dev lan0 nud all"),
+                    HasSubstr("PERMANENT"));
+    }
+}
+
 TEST_F(FaultyNetlink, ALostAnswerIsAnErrorAndNothingIsWaitedFor) {
     NeighborProber prober;
     const Fault lost("recv", EAGAIN, 1, Fault::kAlways);
