@@ -130,6 +130,13 @@ TEST_F(FaultyPool, AJoinBesideAnotherHoldsOrTellsTheErrno) {
     join_with(fault, true);
 }
 
+TEST_F(FaultyPool, WithoutMemoryNothingIsHeldThatIsNotKnown) {
+    for (const bool beside_another : {false, true}) {
+        EachFault fault({"operator new"});
+        join_with(fault, beside_another);
+    }
+}
+
 TEST_F(FaultyPool, NoSocketIsToBeHadWhenOneIsFull) {
     MulticastPool pool;
     ASSERT_EQ(pool.join(upstream_, group(1)), 0);
