@@ -275,6 +275,18 @@ TEST_F(FaultyServiceManager, OneThatCannotBeReachedIsNoReasonToEnd) {
     }
 }
 
+TEST_F(FaultyServiceManager, AStatusThatWasLostIsToldAgain) {
+    ServiceManager manager;
+    {
+        const Fault fault("sendmsg", ENOBUFS);
+        manager.status("serves 3 hosts");
+        ASSERT_EQ(fault.struck(), 1);
+    }
+    manager.status("serves 3 hosts");
+    manager.status("serves 3 hosts");
+    EXPECT_THAT(heard(), testing::ElementsAre("STATUS=serves 3 hosts"));
+}
+
 TEST(FaultyJournal, AStderrOfWhichNothingIsToldIsNotTheJournal) {
     struct stat status {};
     ASSERT_EQ(::fstat(STDERR_FILENO, &status), 0);
