@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdarg>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -30,54 +32,55 @@ namespace {
 /// right has gone. EINTR stands where a call can be interrupted.
 struct Ways {
     std::string_view call;
-    std::vector<int> errors;
-};
-const std::vector<Ways>& all_ways() {
-    static const std::vector<Ways> ways{
-        {"socket", {EMFILE, EAFNOSUPPORT}},
-        {"bind", {ENODEV}},
-        {"setsockopt", {ENOMEM, ENODEV}},
-        {"getsockopt", {ENOBUFS}},
-        {"getsockname", {ENOBUFS}},
-        {"sendmsg", {ENOBUFS, ENETDOWN}},
-        {"recv", {ENOBUFS, ENOMEM, EINTR}},
-        {"recvfrom", {ENOBUFS, ENOMEM, EINTR, kShort}},
-        {"recvmsg", {ENOBUFS, ENOMEM, EINTR}},
-        {"recvmmsg", {ENETDOWN, ENOMEM, EINTR}},
-        {"open", {EMFILE, EACCES, ENOMEM}},
-        {"read", {EIO, EINTR, kShort}},
-        {"write", {ENOSPC, EIO, EINTR, kShort}},
-        {"close", {EIO}},
-        {"fchmod", {EPERM}},
-        {"fcntl", {ENOLCK}},
-        {"fstat", {EIO}},
-        {"fsync", {EIO, ENOSPC}},
-        {"mkdir", {EROFS, ENOSPC}},
-        {"rename", {EACCES, ENOSPC}},
-        {"unlink", {EACCES}},
-        {"uname", {EFAULT}},
-        {"epoll_create1", {EMFILE}},
-        {"epoll_ctl", {ENOMEM, ENOSPC}},
-        {"epoll_wait", {EINTR, ENOMEM}},
-        {"signalfd", {EMFILE}},
-        {"timerfd_create", {EMFILE}},
-        {"timerfd_settime", {ENOMEM}},
-        {"nl_socket_alloc", {ENOMEM}},
-        {"nlmsg_alloc", {ENOMEM, kShort}},
-        {"nlmsg_alloc_simple", {ENOMEM}},
-        {"operator new", {ENOMEM}},
-    };
-    return ways;
-}
+    std::array<int, 4> errors;  // the rest is 0
 
-const std::vector<int>& ways_of(std::string_view call) {
-    const auto& all = all_ways();
-    const auto it =
-        std::find_if(all.begin(), all.end(), [&](const Ways& ways) { return ways.call == call; });
-    if (it == all.end()) {
+    [[nodiscard]] std::size_t size() const {
+        return static_cast<std::size_t>(std::find(errors.begin(), errors.end(), 0) -
+                                        errors.begin());
+    }
+};
+constexpr Ways kWays[] = {
+    {"socket", {EMFILE, EAFNOSUPPORT}},
+    {"bind", {ENODEV}},
+    {"setsockopt", {ENOMEM, ENODEV}},
+    {"getsockopt", {ENOBUFS}},
+    {"getsockname", {ENOBUFS}},
+    {"sendmsg", {ENOBUFS, ENETDOWN}},
+    {"recv", {ENOBUFS, ENOMEM, EINTR}},
+    {"recvfrom", {ENOBUFS, ENOMEM, EINTR, kShort}},
+    {"recvmsg", {ENOBUFS, ENOMEM, EINTR}},
+    {"recvmmsg", {ENETDOWN, ENOMEM, EINTR}},
+    {"open", {EMFILE, EACCES, ENOMEM}},
+    {"read", {EIO, EINTR, kShort}},
+    {"write", {ENOSPC, EIO, EINTR, kShort}},
+    {"close", {EIO}},
+    {"fchmod", {EPERM}},
+    {"fcntl", {ENOLCK}},
+    {"fstat", {EIO}},
+    {"fsync", {EIO, ENOSPC}},
+    {"mkdir", {EROFS, ENOSPC}},
+    {"rename", {EACCES, ENOSPC}},
+    {"unlink", {EACCES}},
+    {"uname", {EFAULT}},
+    {"epoll_create1", {EMFILE}},
+    {"epoll_ctl", {ENOMEM, ENOSPC}},
+    {"epoll_wait", {EINTR, ENOMEM}},
+    {"signalfd", {EMFILE}},
+    {"timerfd_create", {EMFILE}},
+    {"timerfd_settime", {ENOMEM}},
+    {"nl_socket_alloc", {ENOMEM}},
+    {"nlmsg_alloc", {ENOMEM, kShort}},
+    {"nlmsg_alloc_simple", {ENOMEM}},
+    {"operator new", {ENOMEM}},
+};
+
+const Ways& ways_of(std::string_view call) {
+    const auto* const it = std::find_if(std::begin(kWays), std::end(kWays),
+                                        [&](const Ways& ways) { return ways.call == call; });
+    if (it == std::end(kWays)) {
         throw std::logic_error("faults.cpp lets no " + std::string(call) + " fail");
     }
-    return it->errors;
+    return *it;
 }
 
 /// What is to fail. Nothing here allocates, as it is asked inside of malloc's users.
@@ -87,7 +90,7 @@ struct Plan {
     int skip = 0;                                         // calls until the fault
     int times = 0;                                        // then this many fail
     int error = 0;  // 0: in way `way` of the call that it turns out to be
-    int way = 0;
+    std::size_t way = 0;
     int then = 0;  // the error of all calls after those; 0: they do not fail
     int struck = 0;
     std::string_view call{};  // that failed
@@ -119,7 +122,9 @@ int fault_of(std::string_view call) {
     plan.call = call;
     if (plan.error == 0) {
         plan.armed = false;
-        plan.error = ways_of(call)[static_cast<std::size_t>(plan.way)];
+        // The operation may have called something else at this place last time.
+        const Ways& ways = ways_of(call);
+        plan.error = ways.errors[plan.way % ways.size()];
     }
     return plan.error;
 }
@@ -184,14 +189,13 @@ EachFault::~EachFault() {
 
 bool EachFault::next() {
     EXPECT_EQ(open_descriptors(), descriptors_) << "descriptors left open: " << text();
-    if (way_ >= 0 && !struck()) {
+    if (begun_ && !struck()) {
         return false;
     }
-    const bool last_way = way_ < 0 || static_cast<std::size_t>(way_) + 1 == ways_of(call_).size();
-    if (way_ >= 0 && last_way) {
+    if (std::exchange(begun_, true) && ++way_ >= ways_of(call_).size()) {
         ++nth_;
+        way_ = 0;
     }
-    way_ = last_way ? 0 : way_ + 1;
     return true;
 }
 

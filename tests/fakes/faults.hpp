@@ -86,8 +86,9 @@ private:
     void end();
 
     std::vector<std::string_view> calls_;
-    int nth_ = 1;   // call
-    int way_ = -1;  // in which it fails
+    bool begun_ = false;
+    int nth_ = 1;          // call
+    std::size_t way_ = 0;  // in which it fails
     std::string_view call_;
     int error_ = 0;
     std::size_t descriptors_;
