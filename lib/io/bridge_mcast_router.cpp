@@ -3,24 +3,18 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
-#include <netlink/msg.h>
-#include <netlink/netlink.h>
-#include <netlink/socket.h>
 
 #include <cerrno>
 #include <exception>
-#include <memory>
 #include <new>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 
+#include "io/route_socket.hpp"
+
 namespace solicitd::io {
 namespace {
-
-using Message = std::unique_ptr<nl_msg, decltype(&nlmsg_free)>;
-using Socket = std::unique_ptr<nl_sock, decltype(&nl_socket_free)>;
 
 constexpr std::string_view kBridgeKind = "bridge";
 
@@ -58,8 +52,8 @@ std::optional<McastRouter> find_mcast_router(nlmsghdr* header) {
 
 /// A request about a link. Without further flags the kernel answers a get with the link and a
 /// change with nothing; NLM_F_ACK makes it answer.
-Message link_request(int type, int flags, Ifindex index) {
-    Message message(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags), nlmsg_free);
+NlMessage link_request(int type, int flags, Ifindex index) {
+    NlMessage message(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags));
     ifinfomsg link{};
     link.ifi_family = AF_UNSPEC;
     link.ifi_index = static_cast<int>(index);
@@ -71,12 +65,8 @@ Message link_request(int type, int flags, Ifindex index) {
 
 /// The kernel has answered before the request's send() returns: nothing is waited for.
 Reply ask_kernel(nl_msg& request) {
-    const Socket socket(nl_socket_alloc(), nl_socket_free);
-    if (!socket) {
-        throw std::bad_alloc();
-    }
+    const NlSocket socket = open_route_socket();
     Reply reply;
-    nl_socket_disable_auto_ack(socket.get());
     nl_socket_modify_err_cb(
         socket.get(), NL_CB_CUSTOM,
         [](sockaddr_nl*, nlmsgerr* error, void* context) -> int {
@@ -91,24 +81,18 @@ Reply ask_kernel(nl_msg& request) {
             return NL_OK;
         },
         &reply);
-    int result = nl_connect(socket.get(), NETLINK_ROUTE);
-    if (result >= 0) {
-        result = nl_send_auto(socket.get(), &request);
-    }
-    if (result >= 0) {
-        result = nl_recvmsgs_default(socket.get());
-    }
-    if (result < 0 && reply.error == 0) {
-        throw std::system_error(EIO, std::generic_category(),
-                                std::string("rtnetlink: ") + nl_geterror(result));
-    }
+    check_netlink("ask the kernel about a bridge", [&] {
+        const int sent = nl_send_auto(socket.get(), &request);
+        const int result = sent < 0 ? sent : nl_recvmsgs_default(socket.get());
+        return reply.error != 0 ? 0 : result;
+    });
     return reply;
 }
 
 }  // namespace
 
 McastRouter read_mcast_router(Ifindex bridge) {
-    const Message request = link_request(RTM_GETLINK, 0, bridge);
+    const NlMessage request = link_request(RTM_GETLINK, 0, bridge);
     const Reply reply = ask_kernel(*request);
     if (!reply.value) {
         fail(reply.error != 0 ? reply.error : EOPNOTSUPP, "cannot read", bridge);
@@ -117,7 +101,7 @@ McastRouter read_mcast_router(Ifindex bridge) {
 }
 
 void set_mcast_router(Ifindex bridge, McastRouter value) {
-    const Message request = link_request(RTM_NEWLINK, NLM_F_ACK, bridge);
+    const NlMessage request = link_request(RTM_NEWLINK, NLM_F_ACK, bridge);
     nlattr* const info = nla_nest_start(request.get(), IFLA_LINKINFO);
     nla_put_string(request.get(), IFLA_INFO_KIND, kBridgeKind.data());
     nlattr* const data = nla_nest_start(request.get(), IFLA_INFO_DATA);
@@ -131,12 +115,22 @@ void set_mcast_router(Ifindex bridge, McastRouter value) {
 
 BridgeMcastRouter::BridgeMcastRouter(Ifindex bridge)
     : bridge_(bridge), former_(read_mcast_router(bridge)) {
-    if (former_ != McastRouter::always) {
+    if (former_ == McastRouter::always) {
+        return;
+    }
+    try {
         set_mcast_router(bridge_, McastRouter::always);
+    } catch (...) {
+        put_back();  // the kernel may have done it, and only its answer been lost
+        throw;
     }
 }
 
 BridgeMcastRouter::~BridgeMcastRouter() {
+    put_back();
+}
+
+void BridgeMcastRouter::put_back() const noexcept {
     try {
         if (former_ != McastRouter::always && read_mcast_router(bridge_) == McastRouter::always) {
             set_mcast_router(bridge_, former_);

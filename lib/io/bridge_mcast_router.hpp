@@ -35,6 +35,8 @@ public:
     BridgeMcastRouter& operator=(const BridgeMcastRouter&) = delete;
 
 private:
+    void put_back() const noexcept;
+
     Ifindex bridge_;
     McastRouter former_;
 };

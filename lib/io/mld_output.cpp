@@ -47,7 +47,8 @@ std::optional<MldOutput> read_mld_output(const std::string& interface) {
     std::ifstream file("/proc/self/net/dev_snmp6/" + interface);
     std::string text;
     std::getline(file, text, '\0');  // all of it
-    return parse_mld_output(text);
+    // Cut off, its last number would be another one.
+    return file.bad() ? std::nullopt : parse_mld_output(text);
 }
 
 }  // namespace solicitd::io

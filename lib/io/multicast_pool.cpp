@@ -83,6 +83,7 @@ public:
     }
 
     int join(SolicitedNodeGroup group) {
+        make_room();
         const auto place = find(group);
         if (place != memberships_.end() && place->group == group) {
             return 0;
@@ -120,6 +121,13 @@ public:
     }
 
 private:
+    /// For one membership more: what the kernel has joined is then noted without asking for memory.
+    void make_room() {
+        if (memberships_.size() == memberships_.capacity()) {
+            memberships_.reserve(2 * memberships_.size() + 1);
+        }
+    }
+
     [[nodiscard]] std::vector<Membership>::iterator find(SolicitedNodeGroup group) {
         return std::lower_bound(
             memberships_.begin(), memberships_.end(), group,
@@ -142,6 +150,9 @@ private:
                 socket.full = true;
             }
         }
+        if (free_slot == sockets_.size()) {
+            sockets_.emplace_back();
+        }
         Socket fresh{Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)), {}, 1, false};
         if (!fresh.fd) {
             return errno;
@@ -151,9 +162,6 @@ private:
             return error;
         }
         fresh.name = register_.open(index_, fresh.fd.get());
-        if (free_slot == sockets_.size()) {
-            sockets_.emplace_back();
-        }
         sockets_[free_slot] = std::move(fresh);
         on = free_slot;
         return 0;

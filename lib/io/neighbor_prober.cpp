@@ -76,13 +76,16 @@ struct NeighborProber::Impl {
         // Setting NUD_PROBE would turn a permanent entry into one that can expire. (Linux before
         // 5.0 has no RTM_GETNEIGH for one entry; there the caller's word has to do.)
         std::optional<NeighborState> state;
-        if (request(RTM_GETNEIGH, 0, header, address, state) == 0 &&
-            state == NeighborState::permanent) {
+        int error = request(RTM_GETNEIGH, 0, header, address, state);
+        if (error != 0 && error != ENOENT && error != EOPNOTSUPP) {
+            return error;
+        }
+        if (state == NeighborState::permanent) {
             return EEXIST;
         }
 
         header.ndm_state = NUD_PROBE;
-        int error = request(RTM_NEWNEIGH, NLM_F_REPLACE | NLM_F_ACK, header, address, state);
+        error = request(RTM_NEWNEIGH, NLM_F_REPLACE | NLM_F_ACK, header, address, state);
         // ENOENT: no entry. EINVAL: it has no link-layer address (INCOMPLETE, FAILED).
         if (error == ENOENT || error == EINVAL) {
             header.ndm_state = NUD_NONE;

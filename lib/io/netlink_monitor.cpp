@@ -92,9 +92,10 @@ NlSocket subscribe(int receive_buffer) {
     NlSocket socket = open_route_socket();
     enlarge_buffer(nl_socket_get_fd(socket.get()), receive_buffer);
     refuse_other_families(nl_socket_get_fd(socket.get()));
-    check_netlink(nl_socket_add_memberships(socket.get(), RTNLGRP_LINK, RTNLGRP_NEIGH,
-                                            RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, 0),
-                  "subscribe to links, neighbors, addresses and routes");
+    check_netlink("subscribe to links, neighbors, addresses and routes", [&] {
+        return nl_socket_add_memberships(socket.get(), RTNLGRP_LINK, RTNLGRP_NEIGH,
+                                         RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, 0);
+    });
     // Only newer kernels have this group; without it the periodic audit finds what is lost.
     (void)nl_socket_add_membership(socket.get(), kMcaddrGroup);
     return socket;

@@ -11,8 +11,8 @@
 
 namespace solicitd::io {
 
-// What sd_notify() returns is ignored throughout: without a service manager there is nobody to
-// tell, and with one that cannot be reached nobody to tell that to.
+// What sd_notify() returns is ignored but for the status: without a service manager there is nobody
+// to tell, and with one that cannot be reached nobody to tell that to.
 
 ServiceManager::ServiceManager() {
     std::uint64_t usec = 0;
@@ -41,10 +41,11 @@ void ServiceManager::status(const std::string& text) {
     if (text == status_) {
         return;
     }
-    status_ = text;
     std::string message = "STATUS=" + text;
     std::replace(message.begin(), message.end(), '\n', ' ');  // a line is an assignment
-    sd_notify(0, message.c_str());
+    if (sd_notify(0, message.c_str()) >= 0) {
+        status_ = text;
+    }
 }
 
 void ServiceManager::feed_watchdog() {

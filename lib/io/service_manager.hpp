@@ -21,7 +21,7 @@ public:
     void ready();
     void reloading();
     void stopping();
-    /// Sent only when the text differs from the last.
+    /// Sent only when the text differs from the last that was.
     void status(const std::string& text);
     void feed_watchdog();
 

@@ -20,7 +20,8 @@ void release(void* memory) {
 // free() for the wrong counterpart of new (-Wmismatched-new-delete).
 void* operator new(std::size_t size) {
     ++count;
-    void* const memory = std::malloc(size);
+    const auto ask = solicitd::test::before_allocation;
+    void* const memory = ask == nullptr || ask() ? std::malloc(size) : nullptr;
     if (memory == nullptr) {
         throw std::bad_alloc();
     }
@@ -35,6 +36,8 @@ void operator delete(void* memory, std::size_t) noexcept {
 }
 
 namespace solicitd::test {
+bool (*before_allocation)() = nullptr;
+
 std::size_t allocations() {
     return count;
 }

@@ -9,4 +9,7 @@ namespace solicitd::test {
 /// What it has of that memory now.
 [[nodiscard]] std::size_t allocated_bytes();
 
+/// Asked before each, unless it is null. False: operator new throws std::bad_alloc.
+extern bool (*before_allocation)();
+
 }  // namespace solicitd::test

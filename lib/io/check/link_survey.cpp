@@ -52,24 +52,21 @@ int take(nl_msg* received, void* context) {
 
 template <typename Header>
 LinkSurvey dump(int type, Header header) {
-    int result = 0;
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        const NlSocket socket = open_route_socket();
-        LinkSurvey answer;
-        nl_socket_modify_cb(socket.get(), NL_CB_VALID, NL_CB_CUSTOM, take, &answer);
-        result = nl_send_simple(socket.get(), type, NLM_F_DUMP, &header, sizeof header);
-        if (result >= 0) {
-            result = nl_recvmsgs_default(socket.get());
+    LinkSurvey answer;
+    check_netlink("ask the kernel for its interfaces", [&] {
+        int result = -NLE_DUMP_INTR;
+        for (int attempt = 0; attempt < kAttempts && result == -NLE_DUMP_INTR; ++attempt) {
+            answer = {};
+            const NlSocket socket = open_route_socket();
+            nl_socket_modify_cb(socket.get(), NL_CB_VALID, NL_CB_CUSTOM, take, &answer);
+            result = nl_send_simple(socket.get(), type, NLM_F_DUMP, &header, sizeof header);
+            if (result >= 0) {
+                result = nl_recvmsgs_default(socket.get());
+            }
         }
-        if (result >= 0) {
-            return answer;
-        }
-        if (result != -NLE_DUMP_INTR) {
-            break;
-        }
-    }
-    check_netlink(result, "ask the kernel for its interfaces");
-    return {};
+        return result;
+    });
+    return answer;
 }
 
 }  // namespace

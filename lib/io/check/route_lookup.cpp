@@ -32,7 +32,8 @@ Ifindex find_route(const Ipv6Address& destination) {
             return NL_OK;
         },
         &out);
-    check_netlink(nl_send_auto(socket.get(), request.get()), "ask the kernel for a route");
+    check_netlink("ask the kernel for a route",
+                  [&] { return nl_send_auto(socket.get(), request.get()); });
     // An error is the kernel's answer, too: there is no route.
     (void)nl_recvmsgs_default(socket.get());
     return out;
