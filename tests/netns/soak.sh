@@ -498,6 +498,7 @@ saved_base_hosts() { tail -n 1 "$work/run/hosts" | grep -qx "end $(($(base_hosts
 kernel_groups() { in_ns router grep ' eth9 ' /proc/net/igmp6 | awk '{ print $3, $4 }' | sort; }
 link_fact() { in_ns router ip -d -j link show "$1" | jq -c ".[0] | $2"; }
 epoll_watches() { cat "/proc/$daemon_pid/fdinfo/"* | grep -c '^tfd:'; }
+marked() { [ "$(link_fact "$1" .linkinfo.info_data.mcast_router)" = 2 ]; }
 levels() {
     local link
     find "/proc/$daemon_pid/fd" -type l -printf 'open %l\n' | sed 's/:\[[0-9]*\]//' | sort | uniq -c
@@ -527,6 +528,10 @@ probes_are_few() {
 calm() {
     local guest
     querier_speaks
+    configure 'capture = "mcast-router"' # which leaves its mark on the bridges, to be undone
+    reload
+    wait_for 3 marked br0
+    wait_for 3 marked br1
     configure
     reload
     tell_crowd go "$(crowd_size)"
