@@ -5,7 +5,6 @@
     wire.py send INTERFACE KIND TARGET  one message, by default as a host would send it
     wire.py mld INTERFACE query [GROUP]    the same, as a querier would, or
     wire.py mld INTERFACE report GROUP...  as another listener would
-    wire.py notify SOCKET               the datagrams of sd_notify, a line each
 
 Python's standard library only, and no change of user: tcpdump wants one, which the user namespace
 of an ordinary user does not have.
@@ -194,15 +193,6 @@ def mld(arguments):
     transmit(arguments, mac, destination, packet)
 
 
-def notify(arguments):
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    listener.bind(arguments.socket)
-    print("listening", flush=True)
-    while True:
-        for line in listener.recv(65536).decode().splitlines():
-            print(line, flush=True)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
@@ -212,9 +202,6 @@ def main():
     command.add_argument("--packets", action="store_true",
                          help="a line for each query and report, with the number of its records")
     command.set_defaults(run=listen)
-    command = commands.add_parser("notify")
-    command.add_argument("socket")
-    command.set_defaults(run=notify)
     command = commands.add_parser("send")
     command.add_argument("interface")
     command.add_argument("kind", choices=["dad", "ns", "na"])

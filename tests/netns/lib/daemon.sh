@@ -52,10 +52,15 @@ own_directories() {
     fi
 }
 
+# Set to the name of a socket before the first start: the service manager has an FD store there.
+fd_store=
+
 # launch_daemon [OPTION...] [INTERFACE...]: in the router, without waiting for anything.
 launch_daemon() {
+    local with_stored=()
     if [ -z "${notify_listener:-}" ]; then
-        "$netns_dir/wire.py" notify "$work/notify" >>"$notify_log" &
+        "$netns_dir/service_manager.py" listen "$work/notify" ${fd_store:+"$fd_store"} \
+            >>"$notify_log" &
         notify_listener=$!
         wait_for 5 grep -q listening "$notify_log"
         chmod 0666 "$work/notify" # as systemd's
@@ -67,7 +72,9 @@ launch_daemon() {
         program=$confinement/solicitd
         own_directories
     fi
-    NOTIFY_SOCKET=$work/notify spawn router "${confined[@]}" "$program" --runtime-dir "$work/run" \
+    [ -z "$fd_store" ] || with_stored=("$netns_dir/service_manager.py" exec "$fd_store")
+    NOTIFY_SOCKET=$work/notify spawn router "${with_stored[@]}" "${confined[@]}" "$program" \
+        --runtime-dir "$work/run" \
         --state-dir "$work/state" --mld-evidence "$mld_evidence" "$@" >>"$daemon_log" 2>&1
     daemon_pid=$spawned
 }

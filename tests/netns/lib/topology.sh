@@ -93,16 +93,19 @@ start_ovs_snooping() {
         other_config:mcast-snooping-aging-time=15
 }
 
-# add_host NAME [BRIDGE [NETWORK]]: a host with a default route and no global address yet.
+# add_host NAME [BRIDGE]: a host with a default route and no global address yet.
 add_host() {
-    local bridge=${2:-br0}
+    add_unplugged_host "$1"
+    in_ns router ip link set "lan-$1" master "${2:-br0}"
+}
+# add_unplugged_host NAME: the same, with lan-NAME in the router, which is no bridge's port yet.
+add_unplugged_host() {
     add_ns "$1"
     # DAD as on a real host, but without the random wait before it and with a short one after it.
     set_sysctl "$1" net.ipv6.conf.default.accept_dad=1
     set_sysctl "$1" net.ipv6.conf.default.router_solicitation_delay=0
     connect "$1" eth0 router "lan-$1"
     set_sysctl "$1" net.ipv6.neigh.eth0.retrans_time_ms=200
-    in_ns router ip link set "lan-$1" master "$bridge"
     in_ns "$1" ip -6 route add default via fe80::1 dev eth0
 }
 
