@@ -109,10 +109,10 @@ std::string render_summary(const StateSnapshot& state) {
            age(state.uptime) + (state.ready ? ", ready\n" : ", still starting\n") +
            plural(state.hosts.size(), "host") + " (room for " + std::to_string(state.max_hosts) +
            "), " + plural(groups, "group") + " (" + std::to_string(held) + " held)" +
-           (state.max_groups == 0 ? ""
-                                  : "; at most " + plural(state.max_groups, "group") +
-                                        " an upstream, " + plural(state.max_hosts_per_mac, "host") +
-                                        " a MAC") +
+           (state.max_groups == 0
+                ? ""
+                : "; at most " + plural(state.max_groups, "group") + " an upstream, " +
+                      plural(state.max_hosts_per_mac, "host") + " a MAC") +
            '\n' + "a host is asked after " + age(state.host_timeout) +
            " of silence, and left after " + age(state.linger) + " without an answer\n" +
            describe_announcing(state);

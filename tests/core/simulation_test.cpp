@@ -264,7 +264,7 @@ private:
         if (chance(4)) {
             return FakeKernel::mac_of(any(hosts_).address);
         }
-        return {{6, 0, 0, 0, static_cast<std::uint8_t>(below(4)),
+        return {{6, 0, 0, 0, static_cast<std::uint8_t>(below(64)),
                  static_cast<std::uint8_t>(below(256))}};
     }
 

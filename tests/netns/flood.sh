@@ -64,9 +64,11 @@ for kind in malformed options jumbo fragments reports; do
     stop_flood
 done
 
-step "Duplicate Address Detection with random MACs leaves no room for a claim, but for who speaks"
+step "Duplicate Address Detection with random MACs leaves no room for a claim, but for who is known or speaks"
+meet_newcomer
 begin_flood host1 dad 500000 "$forever" random
 watch_second
+known_machine_comes
 host_speaks
 stop_flood
 

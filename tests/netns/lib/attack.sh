@@ -90,6 +90,17 @@ host_comes() {
     say_nd host2 dad "$newcomer" --mac "$newcomer_mac"
     assert_is_joined_meanwhile
 }
+# meet_newcomer: it asks for the router's link-local address, by its own; then known_machine_comes.
+meet_newcomer() {
+    make_newcomer
+    say_nd host2 ns fe80::1 --source fe80::13:1 --mac "$newcomer_mac"
+    eventually 5 router_knows fe80::13:1
+}
+router_knows() { [ -n "$(in_ns router ip -6 neigh show "$1" dev br0)" ]; }
+known_machine_comes() {
+    say_nd host2 dad "$newcomer" --mac "$newcomer_mac"
+    assert_is_joined_meanwhile
+}
 # host_speaks: where an attack leaves no room for a mere claim, it uses its address.
 host_speaks() {
     make_newcomer
