@@ -17,13 +17,21 @@ std::filesystem::path lock_file(const std::filesystem::path& runtime_dir) {
     return runtime_dir / "lock";
 }
 
+/// What the daemon itself can do about a lock file that cannot be used.
+constexpr const char* kRemedy = " (run as root, or name another directory with --runtime-dir)";
+
+/// Throws errno.
+[[noreturn]] void refuse(const std::string& what) {
+    const int error = errno;
+    throw std::system_error(error, std::generic_category(), what);
+}
+
 /// Who may write to the directory can put anything in the place of what the daemon writes there,
 /// and a lock that names any process to be signaled.
 void require_own(const std::filesystem::path& directory) {
     struct stat status {};
     if (::stat(directory.c_str(), &status) != 0) {
-        throw std::system_error(errno, std::generic_category(),
-                                "cannot look at the runtime directory " + directory.string());
+        refuse("cannot look at the runtime directory " + directory.string() + kRemedy);
     }
     const std::string remedy = "; name one with --runtime-dir that is only this user's";
     if (status.st_uid != ::geteuid() && status.st_uid != 0) {
@@ -50,11 +58,11 @@ struct flock whole_file() {
                              "); stop it, or name another directory with --runtime-dir");
 }
 
-std::optional<pid_t> holder_of(const Fd& fd, const std::filesystem::path& runtime_dir) {
+std::optional<pid_t> holder_of(const Fd& fd, const std::filesystem::path& runtime_dir,
+                               const char* remedy) {
     struct flock lock = whole_file();
     if (::fcntl(fd.get(), F_GETLK, &lock) != 0) {
-        throw std::system_error(errno, std::generic_category(),
-                                "cannot ask who holds " + lock_file(runtime_dir).string());
+        refuse("cannot ask who holds " + lock_file(runtime_dir).string() + remedy);
     }
     if (lock.l_type == F_UNLCK) {
         return std::nullopt;
@@ -68,18 +76,27 @@ std::optional<pid_t> holder_of(const Fd& fd, const std::filesystem::path& runtim
     return lock.l_pid;
 }
 
+std::optional<pid_t> find_holder(const std::filesystem::path& runtime_dir, const char* remedy) {
+    const auto path = lock_file(runtime_dir);
+    // O_NONBLOCK: a pipe that somebody put there would be waited for.
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (fd) {
+        return holder_of(fd, runtime_dir, remedy);
+    }
+    if (errno != ENOENT) {
+        refuse("cannot open " + path.string() + remedy);
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 InstanceLock::InstanceLock(const std::filesystem::path& runtime_dir) {
-    const auto refuse = [&](const std::string& what) {
-        throw std::system_error(
-            errno, std::generic_category(),
-            what + " (run as root, or name another directory with --runtime-dir)");
-    };
     if (::mkdir(runtime_dir.c_str(), 0755) != 0 && errno != EEXIST) {
-        refuse("cannot make the runtime directory " + runtime_dir.string());
+        refuse("cannot make the runtime directory " + runtime_dir.string() + kRemedy);
     }
-    if (const auto pid = holder(runtime_dir)) {  // before all else: it may be the service's
+    if (const auto pid =
+            find_holder(runtime_dir, kRemedy)) {  // before all else: it may be the service's
         refuse_held(runtime_dir, *pid);
     }
     require_own(runtime_dir);
@@ -87,31 +104,22 @@ InstanceLock::InstanceLock(const std::filesystem::path& runtime_dir) {
     fd_ =
         Fd(::open(lock_file(runtime_dir).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd_) {
-        refuse("cannot open " + lock_file(runtime_dir).string());
+        refuse("cannot open " + lock_file(runtime_dir).string() + kRemedy);
     }
     struct flock lock = whole_file();
     while (::fcntl(fd_.get(), F_SETLK, &lock) != 0) {
         if (errno != EAGAIN && errno != EACCES) {
-            refuse("cannot lock " + lock_file(runtime_dir).string());
+            refuse("cannot lock " + lock_file(runtime_dir).string() + kRemedy);
         }
         // No holder any more: it ended between the two calls, and the lock is to be had.
-        if (const auto pid = holder_of(fd_, runtime_dir)) {
+        if (const auto pid = holder_of(fd_, runtime_dir, kRemedy)) {
             refuse_held(runtime_dir, *pid);
         }
     }
 }
 
 std::optional<pid_t> InstanceLock::holder(const std::filesystem::path& runtime_dir) {
-    const auto path = lock_file(runtime_dir);
-    // O_NONBLOCK: a pipe that somebody put there would be waited for.
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    if (!fd) {
-        if (errno == ENOENT) {
-            return std::nullopt;
-        }
-        throw std::system_error(errno, std::generic_category(), "cannot open " + path.string());
-    }
-    return holder_of(fd, runtime_dir);
+    return find_holder(runtime_dir, "");
 }
 
 }  // namespace solicitd::io

@@ -7,6 +7,7 @@
 #include <netlink/msg.h>
 #include <netlink/socket.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,7 +50,6 @@ constexpr Ways kWays[] = {
     {"recv", {ENOBUFS, ENOMEM, EINTR}},
     {"recvfrom", {ENOBUFS, ENOMEM, EINTR, kShort}},
     {"recvmsg", {ENOBUFS, ENOMEM, EINTR}},
-    {"recvmmsg", {ENETDOWN, ENOMEM, EINTR}},
     {"open", {EMFILE, EACCES, ENOMEM}},
     {"read", {EIO, EINTR, kShort}},
     {"write", {ENOSPC, EIO, EINTR, kShort}},
@@ -58,6 +58,7 @@ constexpr Ways kWays[] = {
     {"fcntl", {ENOLCK}},
     {"fstat", {EIO}},
     {"fsync", {EIO, ENOSPC}},
+    {"mmap", {ENOMEM}},
     {"mkdir", {EROFS, ENOSPC}},
     {"rename", {EACCES, ENOSPC}},
     {"unlink", {EACCES}},
@@ -209,6 +210,10 @@ void EachFault::end() {
     error_ = plan.error;
 }
 
+bool EachFault::came() {
+    return plan.struck > 0;
+}
+
 std::string EachFault::text() const {
     const std::string call = "call " + std::to_string(nth_);
     return struck() ? call + ", " + std::string(call_) + ": " + reason() : call;
@@ -246,9 +251,9 @@ FAULTY(int, -1, getsockname, (int fd, sockaddr* address, socklen_t* size) noexce
 FAULTY(ssize_t, -1, sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))
 FAULTY(ssize_t, -1, recv, (int fd, void* data, size_t size, int flags), (fd, data, size, flags))
 FAULTY(ssize_t, -1, recvmsg, (int fd, msghdr* message, int flags), (fd, message, flags))
-FAULTY(int, -1, recvmmsg,
-       (int fd, mmsghdr* messages, unsigned count, int flags, timespec* patience),
-       (fd, messages, count, flags, patience))
+FAULTY(void*, MAP_FAILED, mmap,
+       (void* where, size_t size, int protection, int flags, int fd, off_t at) noexcept,
+       (where, size, protection, flags, fd, at))
 FAULTY(int, -1, fchmod, (int fd, mode_t mode) noexcept, (fd, mode))
 FAULTY(int, -1, fstat, (int fd, struct stat* status) noexcept, (fd, status))
 FAULTY(int, -1, fsync, (int fd), (fd))

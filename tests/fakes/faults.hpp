@@ -71,6 +71,9 @@ public:
     template <typename Operation>
     [[nodiscard]] Outcome during(const Operation& operation);
 
+    /// Whether it has come already, asked by what during() runs.
+    [[nodiscard]] static bool came();
+
     /// Of the last during(): false only when the operation got through with all of its calls.
     [[nodiscard]] bool struck() const { return !call_.empty(); }
     [[nodiscard]] std::string_view call() const { return call_; }

@@ -1,7 +1,6 @@
 // The event loop, and the captures that it serves, when the system fails them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <net/if.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,8 +16,8 @@
 #include "io/bridge_mcast_router.hpp"
 #include "io/event_loop.hpp"
 #include "io/fd.hpp"
-#include "io/kernel.hpp"
 #include "io/link_capture.hpp"
+#include "io/wire.hpp"
 
 namespace solicitd::io {
 namespace {
@@ -105,8 +104,7 @@ class FaultyCapture : public testing::TestWithParam<StartCapture> {
 protected:
     void SetUp() override {
         enter_fresh_network();
-        run("echo 0 > /proc/sys/net/ipv6/conf/default/router_solicitation_delay"  // nor DAD's
-            "; ip link add eth9 type veth peer name far9; ip link set far9 up"
+        run("ip link add eth9 type veth peer name far9; ip link set far9 up"
             "; ip link add br0 type bridge; ip link set br0 up");
         bring_up("eth9");
     }
@@ -164,22 +162,19 @@ INSTANTIATE_TEST_SUITE_P(
                     StartCapture{0, "br0", OnDownstream{CaptureMode::mcast_router, true}}),
     mode_of);
 
+/// A solicitation too long for the ring: the rest is read from the queue.
+Packet long_solicitation(const Ipv6Address& target) {
+    Packet option(256, 0);
+    option[0] = kNonceOption;
+    option[1] = 256 / 8;
+    return dad_solicitation(target, option);
+}
+
 class FaultyReading : public FaultyCapture {
 protected:
-    /// Runs the loop until the neighbor's DAD for that address is heard.
-    [[nodiscard]] bool hears(const std::string& address) {
-        awaited_ = Ipv6Address::parse(address);
-        run("ip -6 address add " + address + "/64 dev far9");
-        return run_until_stopped(loop_);
-    }
-
-    EventLoop loop_;
-    std::optional<Ipv6Address> awaited_;
-    int unbound_ = 0;
-    std::optional<PacketCapture> capture_;
-
     void SetUp() override {
         FaultyCapture::SetUp();
+        far_.emplace("far9");
         capture_ = open_capture(
             loop_, what(), counters_,
             [this](const Event& event) {
@@ -188,24 +183,48 @@ protected:
                     loop_.stop(0);
                 }
             },
-            [this] {
-                ++unbound_;
-                loop_.stop(1);
-            });
+            [this] { ++unbound_; });
     }
+
+    /// Runs the loop until the host that the packet tells of is heard.
+    [[nodiscard]] bool hears(const Ipv6Address& host, const Packet& packet) {
+        awaited_ = host;
+        far_->send(packet);
+        return run_until_stopped(loop_);
+    }
+
+    EventLoop loop_;
+    std::optional<Wire> far_;
+    Ipv6Address awaited_;
+    int unbound_ = 0;
+    std::optional<PacketCapture> capture_;
 };
 
 INSTANTIATE_TEST_SUITE_P(OneMode, FaultyReading,
                          testing::Values(StartCapture{0, "eth9", OnDownstream{}}), mode_of);
 
+const Ipv6Address kHost = address("2001:db8::1");
+const Ipv6Address kOther = address("2001:db8::2");
+
 TEST_P(FaultyReading, AnErrorOfTheMomentLosesNothing) {
-    int number = 0;
-    for (const int error : {EINTR, ENOMEM, ENETDOWN, EAGAIN}) {
-        const Fault fault("recvmmsg", error, 1, 3);
-        EXPECT_TRUE(hears("2001:db8::" + std::to_string(++number))) << error;
-        EXPECT_EQ(fault.struck(), 3);
-        EXPECT_EQ(unbound_, 0) << error;
+    for (const int error : {EINTR, ENETDOWN, ENOMEM}) {
+        const Fault fault("recv", error, 1, 2);
+        EXPECT_TRUE(hears(kHost, long_solicitation(kHost))) << error;
+        EXPECT_EQ(fault.struck(), 2);
     }
+    EXPECT_EQ(unbound_, 0) << "the interface is still there";
+    EXPECT_EQ(counters_.nd.messages, 3U);
+}
+
+TEST_P(FaultyReading, ALongOneThatIsNotThereIsCountedAndTheNextOneHeard) {
+    const Fault fault("recv", EAGAIN);
+    far_->send(long_solicitation(kHost));
+    EXPECT_TRUE(hears(kOther, dad_solicitation(kOther)));
+    EXPECT_EQ(fault.struck(), 1);
+    EXPECT_EQ(counters_.nd.messages, 1U);
+    EXPECT_EQ(counters_.nd.defects[static_cast<std::size_t>(NdDefect::truncated)] +
+                  counters_.mld.defects[static_cast<std::size_t>(MldDefect::truncated)],
+              1U);
 }
 
 TEST_P(FaultyReading, DropsThatAreNotToldAreNotCounted) {
