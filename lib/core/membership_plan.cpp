@@ -1,6 +1,7 @@
 #include "core/membership_plan.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace solicitd {
@@ -223,7 +224,11 @@ void MembershipPlan::result(SolicitedNodeGroup group, int error, TimePoint now, 
     enter(membership, error == 0 ? State::held : State::failed);
     if (error != 0) {
         close_burst_entry(membership, false, now, actions);
-        if (!std::exchange(failure_told_, true)) {
+        // The interface may be on its way out, of which an event is about to tell; what is so at
+        // the next try still is a failure.
+        const bool first_try = retry_at_ || retry_after_ == kFirstRetry;
+        const bool vanishing = error == ENODEV && first_try;
+        if (!vanishing && !std::exchange(failure_told_, true)) {
             Notice refused = notice(NoticeKind::join_failed);
             refused.group = group;
             refused.host = membership.cause.host;

@@ -339,6 +339,30 @@ TEST_F(RunningEngineTest, AFailedJoinIsRetriedWithBackOffAndToldOnce) {
     EXPECT_EQ(world.count(NoticeKind::join_recovered), 1U);
 }
 
+TEST_F(RunningEngineTest, AJoinOnAnInterfaceThatIsAboutToGoIsNoFailure) {
+    kernel.refuse_joins(ENODEV);
+    appear(kHost);
+    appear(kOther);
+    EXPECT_EQ(world.count(NoticeKind::join_failed), 0U);
+    kernel.delete_link("eth9");
+    world.pump();
+    world.run_for(minutes(1));
+    EXPECT_EQ(world.count(NoticeKind::join_failed), 0U);
+}
+
+TEST_F(RunningEngineTest, AJoinThatFindsNoDeviceWhereOneStaysIsAFailure) {
+    kernel.refuse_joins(ENODEV);
+    appear(kHost);
+    appear(kOther);
+    world.run_for(MembershipPlan::kFirstRetry);
+    EXPECT_EQ(world.count(NoticeKind::join_failed), 1U);
+    world.run_for(minutes(1));
+    EXPECT_EQ(world.count(NoticeKind::join_failed), 1U);
+    kernel.refuse_joins(0);
+    world.run_for(minutes(1));
+    EXPECT_EQ(world.count(NoticeKind::join_recovered), 1U);
+}
+
 TEST_F(RunningEngineTest, RecoveryIsNotClaimedWhileTheInterfaceIsAway) {
     kernel.refuse_joins(ENOMEM);
     appear(kHost);

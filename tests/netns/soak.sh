@@ -499,8 +499,19 @@ kernel_groups() { in_ns router grep ' eth9 ' /proc/net/igmp6 | awk '{ print $3, 
 link_fact() { in_ns router ip -d -j link show "$1" | jq -c ".[0] | $2"; }
 epoll_watches() { cat "/proc/$daemon_pid/fdinfo/"* | grep -c '^tfd:'; }
 marked() { [ "$(link_fact "$1" .linkinfo.info_data.mcast_router)" = 2 ]; }
-levels() {
+links() {
     local link
+    for link in eth9 br0 br1; do
+        echo "$link: promiscuity $(link_fact $link .promiscuity)," \
+            "allmulti $(link_fact $link .allmulti)," \
+            "multicast_router $(link_fact $link .linkinfo.info_data.mcast_router)"
+    done
+}
+without_daemon() {
+    kernel_groups
+    links
+}
+levels() {
     find "/proc/$daemon_pid/fd" -type l -printf 'open %l\n' | sed 's/:\[[0-9]*\]//' | sort | uniq -c
     echo "watched by the loop: $(epoll_watches)"
     echo "threads: $(find "/proc/$daemon_pid/task" -mindepth 1 -maxdepth 1 | wc -l)"
@@ -509,11 +520,7 @@ levels() {
     echo "memberships: $(counter memberships.held) on $(counter memberships.sockets) sockets"
     echo "stored sockets: $(in_store count)"
     kernel_groups | sed 's/^/kernel holds, users: /'
-    for link in eth9 br0 br1; do
-        echo "$link: promiscuity $(link_fact $link .promiscuity)," \
-            "allmulti $(link_fact $link .allmulti)," \
-            "multicast_router $(link_fact $link .linkinfo.info_data.mcast_router)"
-    done
+    links
     echo "packet sockets of the router: $(in_ns router grep -c . /proc/net/packet)"
     (cd "$work" && find run state -type f | sort | sed 's/^/file /')
 }
@@ -585,7 +592,9 @@ for host in "host1 $host1" "host2 $host2" "side $side"; do
     settle $host
 done
 restart_ndppd
-kernel_groups >"$work/groups-without"
+ndppd_listens() { [ "$(link_fact eth9 .allmulti)" = 1 ]; }
+wait_for 5 ndppd_listens
+without_daemon >"$work/without-daemon"
 
 step "The daemon starts"
 if [ -n "${HEAP_LIBRARY:-}" ]; then # where the daemon's user may read and write
@@ -634,8 +643,9 @@ while [ "$cycle" = 0 ] || [ $((SECONDS - begin)) -lt $((minutes * 60)) ]; do
     fi
 done
 
-step "A last stop: no group of ours is left"
+step "A last stop: nothing of ours is left"
 stop_daemon
 in_store drop >/dev/null
-assert_equal "groups" "$(cat "$work/groups-without")" "$(kernel_groups)"
+without_daemon | diff "$work/without-daemon" - || fail "before the daemon (<) and after (>) differ"
+ok "groups and interfaces are as they were before it"
 ok "$rounds rounds, $born hosts, $((SECONDS - begin)) s; seed $seed"
