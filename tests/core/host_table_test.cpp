@@ -7,6 +7,8 @@
 #include <random>
 #include <vector>
 
+#include "core/link_local_neighbors.hpp"
+#include "fakes/allocations.hpp"
 #include "fakes/nd_packets.hpp"
 
 namespace solicitd::test {
@@ -283,6 +285,53 @@ TEST_F(HostTableTest, WhoeverGoesIsTheOneThatASearchWouldFind) {
         }
     }
     EXPECT_GT(evictions, 1000U);
+}
+
+TEST_F(HostTableTest, WhoWentLeavesNothingBehindAndAHostTakesLessThanAKibibyte) {
+    table.set_limit(1000);
+    const auto fill_and_empty = [&](std::uint32_t first) {
+        const std::size_t before = allocated_bytes();
+        for (std::uint32_t i = first; i < first + 1000; ++i) {
+            MacAddress its_mac = mac(static_cast<std::uint8_t>(i));
+            its_mac.bytes[1] = static_cast<std::uint8_t>(i >> 16U);
+            its_mac.bytes[2] = static_cast<std::uint8_t>(i >> 8U);
+            Host* host = come(static_cast<std::uint16_t>(i), HostRank::heard, its_mac, kStart);
+            table.schedule(*host, kStart + seconds(i));
+        }
+        EXPECT_LT(allocated_bytes() - before, 1000U * 1024);
+        table.erase_if([](const Host&) { return true; });
+        return allocated_bytes();
+    };
+    const std::size_t empty = fill_and_empty(0);
+    for (std::uint32_t i = 1; i < 20; ++i) {
+        EXPECT_EQ(fill_and_empty(i * 1000), empty);
+    }
+}
+
+TEST(LinkLocalNeighborsTest, CountWhatTheyShareAndAreBounded) {
+    LinkLocalNeighbors known(1);
+    const Ipv6Address one = address("fe80::1");
+    const Ipv6Address same_group = address("fe80::1:0:1");
+    known.learn(one, mac(1));
+    known.learn(same_group, mac(1));
+    known.forget(one);
+    EXPECT_TRUE(known.have_group(SolicitedNodeGroup::of(one)));
+    EXPECT_TRUE(known.have_mac(mac(1)));
+    known.learn(same_group, mac(2));
+    EXPECT_FALSE(known.have_mac(mac(1))) << "it has another now";
+    known.forget(same_group);
+    known.forget(same_group);
+    EXPECT_FALSE(known.have_group(SolicitedNodeGroup::of(one)));
+    EXPECT_FALSE(known.have_mac(mac(2)));
+    known.learn(one, MacAddress{});
+    EXPECT_FALSE(known.have_mac(MacAddress{})) << "which stands for none";
+
+    for (std::uint32_t i = 0; i < LinkLocalNeighbors::kCapacity; ++i) {
+        known.learn(numbered(static_cast<std::uint16_t>(i)), mac(3));
+    }
+    known.learn(address("fe80::9:9"), mac(9));
+    EXPECT_FALSE(known.have_mac(mac(9)));
+    EXPECT_TRUE(known.have_group(SolicitedNodeGroup::of(one)));
 }
 
 }  // namespace

@@ -102,8 +102,9 @@ meet_newcomer() {
     eventually 5 router_knows fe80::13:1
 }
 router_knows() { [ -n "$(in_ns router ip -6 neigh show "$1" dev br0)" ]; }
+# Three times: whoever offers all that the machine can make loses us one packet or another.
 known_machine_comes() {
-    say_nd host2 dad "$newcomer" --mac "$newcomer_mac"
+    say_nd host2 dad "$newcomer" --mac "$newcomer_mac" --count 3 --interval 0.2
     assert_is_joined_meanwhile
 }
 # host_speaks: where an attack leaves no room for a mere claim, it uses its address.
