@@ -19,6 +19,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdarg>
+#include <cstring>
 #include <iterator>
 #include <stdexcept>
 #include <utility>
@@ -143,6 +144,23 @@ bool fails(std::string_view call) {
 template <typename Function>
 Function* next(const char* name) {
     return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+/// Makes what came over netlink what `fault` says.
+void spoil(void* data, ssize_t size, int fault) {
+    auto left = static_cast<int>(size);
+    const int error = -EBUSY;
+    for (auto* message = static_cast<nlmsghdr*>(data); nlmsg_ok(message, left) != 0;
+         message = nlmsg_next(message, &left)) {
+        if (fault == kInconsistent) {
+            message->nlmsg_flags |= NLM_F_DUMP_INTR;
+        } else if (fault == kRefused) {
+            message->nlmsg_type = NLMSG_ERROR;
+        }
+        if (fault == kRefused || (fault == kBrokenOff && message->nlmsg_type == NLMSG_DONE)) {
+            std::memcpy(nlmsg_data(message), &error, sizeof error);
+        }
+    }
 }
 
 bool grants_allocation() {
@@ -305,14 +323,13 @@ ssize_t write(int fd, const void* data, size_t size) {
 
 ssize_t recvfrom(int fd, void* data, size_t size, int flags, sockaddr* from, socklen_t* from_size) {
     static auto* const real = next<decltype(::recvfrom)>("recvfrom");
-    if (!fails("recvfrom")) {
-        return real(fd, data, size, flags, from, from_size);
-    }
-    if (errno != kShort) {
+    const int fault = fails("recvfrom") ? errno : 0;
+    if (fault > 0) {
         return -1;
     }
     const ssize_t received = real(fd, data, size, flags, from, from_size);
-    return received < 0 ? received : static_cast<ssize_t>(size) + 1;
+    solicitd::test::spoil(data, received, fault);
+    return fault == kShort && received >= 0 ? static_cast<ssize_t>(size) + 1 : received;
 }
 
 // To take something out needs nothing, and libsystemd counts on it.

@@ -17,6 +17,12 @@ namespace solicitd::test {
 /// finds a datagram longer than the room for it; a netlink message has no room for anything.
 inline constexpr int kShort = -1;
 
+/// In place of an errno of recvfrom: what the kernel answers over netlink is an error, or becomes
+/// one in its last message, or is marked as changed while it was told (NLM_F_DUMP_INTR).
+inline constexpr int kRefused = -2;
+inline constexpr int kBrokenOff = -3;
+inline constexpr int kInconsistent = -4;
+
 /// While it lives, calls of one name fail: the `nth` from now on (from 1), and those after it,
 /// `times` in all. One at a time. The name is the function's; "operator new" throws std::bad_alloc,
 /// and what allocates in C returns null.

@@ -172,6 +172,16 @@ TEST_F(FaultyConfigFile, ComesByteByByteAsWell) {
     EXPECT_GT(fault.struck(), 60);
 }
 
+TEST_F(FaultyConfigFile, AnotherFileByMistakeIsNotReadToItsEnd) {
+    std::ofstream(path_) << std::string(5U << 20U, '#');
+    try {
+        (void)read_config_file(path_);
+        FAIL() << "read 5 MiB";
+    } catch (const ConfigError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("it is longer than 1 MiB"));
+    }
+}
+
 TEST(FaultyKernelGroups, AreReadWholeOrTheReasonIsTold) {
     const KernelGroups all = read_kernel_groups();
     EachFault fault;

@@ -234,7 +234,10 @@ struct Watch {
     void take(const Event& event) {
         if (const auto* link = std::get_if<LinkSeen>(&event)) {
             links.insert(link->name);
+        } else if (std::holds_alternative<DumpBegin>(event)) {
+            ++begins;
         } else if (const auto* end = std::get_if<DumpEnd>(&event)) {
+            ++ends;
             EXPECT_TRUE(end->kind != DumpKind::links || links.size() == 4)
                 << "what it lacks would be taken for gone";
             if (monitor.counters().dumps > 0) {
@@ -245,6 +248,8 @@ struct Watch {
 
     EventLoop loop;
     std::set<std::string> links;
+    int begins = 0;
+    int ends = 0;
     NetlinkMonitor monitor{loop, [this](const Event& event) { take(event); }};
     std::string fault;
 };
@@ -279,6 +284,30 @@ TEST_F(FaultyNetlink, ARoundThatMeetsAFaultIsRunAgainUntilItIsWhole) {
         EXPECT_TRUE(each->monitor.counters().dumps > 0 || run_until_stopped(each->loop))
             << each->fault;
     }
+}
+
+TEST_F(FaultyNetlink, AnAnswerThatTheKernelTakesBackIsAskedForAgain) {
+    for (const int answer : {kRefused, kBrokenOff, kInconsistent}) {
+        Watch watch;
+        const NetlinkMonitor::Counters& counters = watch.monitor.counters();
+        watch.monitor.resync();
+        // The end of a dump may come in a datagram of its own.
+        const Fault fault("recvfrom", answer, 1, answer == kBrokenOff ? 4 : 1);
+        EXPECT_TRUE(run_until_stopped(watch.loop)) << answer;
+        EXPECT_GE(fault.struck(), 1);
+        EXPECT_EQ(counters.errors > 0, answer != kInconsistent) << answer;
+    }
+}
+
+// It is not asked for ever: the round goes on, and tells of no end of what it could not have.
+TEST_F(FaultyNetlink, WhatTheKernelNeverTellsWholeHasNoEnd) {
+    Watch watch;
+    watch.monitor.resync();
+    const Fault fault("recvfrom", kInconsistent, 1, Fault::kAlways);
+    EXPECT_FALSE(run_until_stopped(watch.loop, 100ms));
+    EXPECT_EQ(watch.monitor.counters().dumps, 0U);
+    EXPECT_EQ(watch.ends, 0);
+    EXPECT_EQ(watch.begins, 4) << "each kind was tried";
 }
 
 TEST_F(FaultyNetlink, APingThatFailsIsCountedAndTheNextOneAnswered) {

@@ -365,6 +365,33 @@ TEST(DecodeRoute, ANexthopThatLiesAboutItsLengthIsRefused) {
     }
 }
 
+TEST(DecodeRoute, ANexthopWhoseAttributesAreCutShortIsRefused) {
+    std::vector<std::uint8_t> hops = multipath({{5, false}});
+    const nlattr cut{NLA_HDRLEN + 1, RTA_OIF};  // of four bytes
+    const auto* from = reinterpret_cast<const std::uint8_t*>(&cut);
+    hops.insert(hops.end(), from, from + sizeof(cut));
+    hops.insert(hops.end(), {5, 0, 0, 0});
+    const auto length = static_cast<std::uint16_t>(hops.size());
+    std::memcpy(hops.data(), &length, sizeof(length));
+    EXPECT_FALSE(multipath_route(hops).decode());
+}
+
+TEST(DecodeLostGroup, TellsSolicitedNodeGroupsOfAnInterfaceOnly) {
+    const auto lost = [](std::uint8_t family, unsigned index, const char* group) {
+        ifaddrmsg header{};
+        header.ifa_family = family;
+        header.ifa_index = index;
+        return Message(kDelMulticast, header).put(IFA_MULTICAST, addr(group)).decode();
+    };
+    const auto told = lost(AF_INET6, 7, "ff02::1:ff00:9");
+    ASSERT_TRUE(told);
+    EXPECT_EQ(std::get<GroupGone>(*told).index, 7U);
+    EXPECT_EQ(std::get<GroupGone>(*told).group.low24, 9U);
+    EXPECT_FALSE(lost(AF_INET, 7, "ff02::1:ff00:9"));
+    EXPECT_FALSE(lost(AF_INET6, 0, "ff02::1:ff00:9"));
+    EXPECT_FALSE(lost(AF_INET6, 7, "ff02::fb"));
+}
+
 TEST(DecodeNeighbor, TellsAddressMacAndState) {
     const auto seen = neighbor(NUD_REACHABLE).as<NeighborSeen>();
     EXPECT_EQ(seen.index, 7U);
