@@ -118,7 +118,7 @@ eventually 20 all_held
 wait_for 20 quiet # the kernel reports them all, twice
 new_capture
 in_ns router ip link set eth9 address "$(new_mac)"
-within 1500 all_reported
+within 3000 all_reported
 assert quiet
 assert [ "$(packets_sent "$on_wire")" -le 60 ]
 records_sent

@@ -107,6 +107,8 @@ def execute(arguments):
         high = [os.dup(fd) for fd in high]
     for number, fd in enumerate(high, FIRST_FD):
         os.dup2(fd, number)  # inheritable
+    # Nothing else: the test's own files would come and go under the daemon's.
+    os.closerange(FIRST_FD + len(fds), os.sysconf("SC_OPEN_MAX"))
     if fds:
         os.environ["LISTEN_PID"] = str(os.getpid())
         os.environ["LISTEN_FDS"] = str(len(fds))

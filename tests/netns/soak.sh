@@ -568,6 +568,8 @@ resident() { awk '/^RssAnon:/ { print $2 * 1024 }' "/proc/$daemon_pid/status"; }
 eval "usual_$(declare -f show_state)"
 show_state() {
     usual_show_state
+    echo "-- the daemon's files"
+    ls -l "/proc/$daemon_pid/fd" || true
     echo "-- the service manager's store, and what it was told last"
     in_store count || true
     tail -n 30 "$notify_log" || true
