@@ -157,12 +157,15 @@ bool Announcer::sent(bool success, TimePoint now) {
         retry_after_ = kFirstRetry;
         return std::exchange(failing_, false);
     }
-    if (!std::exchange(run_failed_, true)) {
-        next_group_ = groups_.size();
-        retry_ = Retry{now + retry_after_, asked_version_};
-        retry_after_ = std::min(retry_after_ * 2, kLastRetry);
+    if (std::exchange(run_failed_, true)) {
+        return false;
     }
-    return !std::exchange(failing_, true);
+    // Once may be an interface on its way out or in, of which an event is about to tell.
+    const bool again = retry_after_ > kFirstRetry;
+    next_group_ = groups_.size();
+    retry_ = Retry{now + retry_after_, asked_version_};
+    retry_after_ = std::min(retry_after_ * 2, kLastRetry);
+    return again && !std::exchange(failing_, true);
 }
 
 Duration Announcer::random_up_to(Duration longest) {

@@ -78,8 +78,8 @@ public:
     /// Appends the packets that are due.
     void send(const Sender& sender, TimePoint now, Actions& actions);
 
-    /// What became of a packet. True when that is news: the first failure, or that all went well
-    /// again.
+    /// What became of a packet. True when that is news: the first announcement that failed though
+    /// it was a second try, or that all went well again.
     bool sent(bool success, TimePoint now);
     [[nodiscard]] bool failing() const { return failing_; }
 

@@ -107,8 +107,8 @@ TEST(Announcer, AFailureIsTriedAgainInItsVersionAndHoldsUpNothingElse) {
     announcer.send(sender(), kStart, actions);
     ASSERT_THAT(actions, SizeIs(1));
     announcer.ask("another", kStart, {{}, milliseconds(10)});
-    EXPECT_TRUE(announcer.sent(false, kStart));
-    EXPECT_TRUE(announcer.failing());
+    EXPECT_FALSE(announcer.sent(false, kStart)) << "no news yet";
+    EXPECT_FALSE(announcer.failing());
     // Only the rest after the first holds it back.
     EXPECT_EQ(announcer.next_deadline(), kStart + Announcer::kRest);
 
@@ -119,9 +119,29 @@ TEST(Announcer, AFailureIsTriedAgainInItsVersionAndHoldsUpNothingElse) {
     announcer.send(sender(), again, actions);
     ASSERT_THAT(actions, SizeIs(1));
     EXPECT_EQ(std::get<SendReport>(actions[0]).version, MldVersion::v1);
-    EXPECT_TRUE(announcer.sent(true, again));
-    EXPECT_FALSE(announcer.failing());
+    EXPECT_FALSE(announcer.sent(true, again)) << "nor is this";
     EXPECT_EQ(announcer.next_deadline(), std::nullopt);
+}
+
+TEST(Announcer, WhatFailsASecondTimeIsNews) {
+    Announcer announcer(1);
+    announcer.ask("a reason", kStart, {});
+    TimePoint when = kStart;
+    const auto send_one = [&](bool success) {
+        EXPECT_TRUE(announcer.start_is_due(when));
+        announcer.start(groups(1), sender(), when);
+        Actions actions;
+        announcer.send(sender(), when, actions);
+        const bool news = announcer.sent(success, when);
+        when = announcer.next_deadline().value_or(when);
+        return news;
+    };
+    EXPECT_FALSE(send_one(false));
+    EXPECT_TRUE(send_one(false));
+    EXPECT_TRUE(announcer.failing());
+    EXPECT_FALSE(send_one(false));
+    EXPECT_TRUE(send_one(true));
+    EXPECT_FALSE(announcer.failing());
 }
 
 TEST(Announcer, WhatWasCancelledIsNotTriedAgain) {
