@@ -81,10 +81,9 @@ std::string refusals_text(const Refusals& refusals) {
     add(refusals.hosts_by_mac, "times for a host of a MAC with many (max-hosts-per-mac)");
     add(refusals.hosts_by_max_groups, "times for the group of a host (max-groups)");
     add(refusals.reports, "times for a group that the LAN reported (max-groups)");
-    const std::size_t refused = text.size();
     if (refusals.hosts_evicted > 0 || refusals.groups_evicted > 0) {
         text += fmt::format("{}{} and {} made room for what is newer or better known",
-                            refused == 0 ? ": " : "; ", plural(refusals.hosts_evicted, "host"),
+                            text.empty() ? ": " : "; ", plural(refusals.hosts_evicted, "host"),
                             plural(refusals.groups_evicted, "group"));
     }
     return text;
