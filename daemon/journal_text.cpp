@@ -74,17 +74,16 @@ std::string refusals_text(const Refusals& refusals) {
     std::string text;
     const auto add = [&](std::uint64_t count, std::string_view what) {
         if (count > 0) {
-            text += fmt::format("{}{} {}", text.empty() ? ": " : ", ", count, what);
+            text += fmt::format("{}{} {}", text.empty() ? ": " : ", ", plural(count, "time"), what);
         }
     };
-    add(refusals.hosts_by_max_hosts, "times for a host (max-hosts)");
-    add(refusals.hosts_by_mac, "times for a host of a MAC with many (max-hosts-per-mac)");
-    add(refusals.hosts_by_max_groups, "times for the group of a host (max-groups)");
-    add(refusals.reports, "times for a group that the LAN reported (max-groups)");
-    const std::size_t refused = text.size();
+    add(refusals.hosts_by_max_hosts, "for a host (max-hosts)");
+    add(refusals.hosts_by_mac, "for a host of a MAC with many (max-hosts-per-mac)");
+    add(refusals.hosts_by_max_groups, "for the group of a host (max-groups)");
+    add(refusals.reports, "for a group that the LAN reported (max-groups)");
     if (refusals.hosts_evicted > 0 || refusals.groups_evicted > 0) {
         text += fmt::format("{}{} and {} made room for what is newer or better known",
-                            refused == 0 ? ": " : "; ", plural(refusals.hosts_evicted, "host"),
+                            text.empty() ? ": " : "; ", plural(refusals.hosts_evicted, "host"),
                             plural(refusals.groups_evicted, "group"));
     }
     return text;

@@ -27,11 +27,9 @@ void Engine::tick(TimePoint now, Actions& actions) {
             change_prefixes(upstream, turn,
                             [](OnLinkPrefixes& prefixes) { prefixes.drop_orphans(); });
         }
-        if (upstream.waiting > 0 && upstream.plan.has_room()) {  // a claim came to its end
-            share_soon(upstream, now);
-        }
+        share_if_room(upstream, now);  // a claim may have come to its end
         if (upstream.share_at && *upstream.share_at <= now) {
-            replan(static_cast<std::size_t>(&upstream - upstreams_.data()), turn);
+            replan(index_of(upstream), turn);
         }
     }
     tell_refusals(turn);

@@ -131,6 +131,7 @@ private:
     void refuse(std::uint64_t Refusals::*reason, DownstreamId downstream,
                 const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now);
     void share_soon(Upstream& upstream, TimePoint now);
+    void share_if_room(Upstream& upstream, TimePoint now);
     void tell_refusals(Turn turn);
     void look_at_hosts(Turn turn);
     [[nodiscard]] std::optional<TimePoint> next_step() const;
@@ -143,6 +144,10 @@ private:
 
     // Interfaces (engine_interfaces.cpp)
     [[nodiscard]] Upstream* find_upstream(Ifindex index);
+    /// Which of upstreams_ it is, as the bits of masks count them.
+    [[nodiscard]] std::size_t index_of(const Upstream& upstream) const {
+        return static_cast<std::size_t>(&upstream - upstreams_.data());
+    }
     [[nodiscard]] std::optional<DownstreamId> find_downstream(Ifindex index) const;
     DownstreamId downstream_named(const std::string& name);
     void link_seen(Upstream& upstream, const LinkSeen& event, Turn turn);

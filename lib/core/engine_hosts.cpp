@@ -280,9 +280,7 @@ void Engine::remove(Host& host, Turn turn, bool evicted) {
         }
         if ((host.upstreams & (1U << i)) != 0) {
             upstream.plan.remove_host(host.key.address, evicted, turn.now, turn.actions);
-            if (upstream.waiting > 0 && upstream.plan.has_room()) {
-                share_soon(upstream, turn.now);
-            }
+            share_if_room(upstream, turn.now);
         }
     }
     ++counters_.hosts_gone;
@@ -293,6 +291,13 @@ void Engine::remove(Host& host, Turn turn, bool evicted) {
 void Engine::share_soon(Upstream& upstream, TimePoint now) {
     if (!upstream.share_at) {
         upstream.share_at = std::max(now, upstream.shared + kShareAgain);
+    }
+}
+
+/// Somebody waits, and need not.
+void Engine::share_if_room(Upstream& upstream, TimePoint now) {
+    if (upstream.waiting > 0 && upstream.plan.has_room()) {
+        share_soon(upstream, now);
     }
 }
 

@@ -247,7 +247,7 @@ void Engine::claim_inherited(Upstream& upstream, Turn turn) {
         explain(SolicitedNodeGroup::of(entry.address));
         explain(SolicitedNodeGroup::of(Ipv6Prefix(entry.address, entry.prefix_length).address()));
     }
-    const std::size_t index = static_cast<std::size_t>(&upstream - upstreams_.data());
+    const std::size_t index = index_of(upstream);
     const std::uint32_t bit = 1U << index;
     hosts_.for_each([&](Host& host) {
         if (((host.upstreams | host.waiting) & bit) != 0) {
@@ -432,7 +432,7 @@ void Engine::change_prefixes(Upstream& upstream, Turn turn,
     };
     tell(NoticeKind::prefix_removed, before, after);
     tell(NoticeKind::prefix_added, after, before);
-    replan(static_cast<std::size_t>(&upstream - upstreams_.data()), turn);
+    replan(index_of(upstream), turn);
     if (synced_) {
         tell_missing_prefix(upstream, turn);
     }

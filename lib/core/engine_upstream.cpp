@@ -286,7 +286,7 @@ void Engine::report_of_others(Upstream& upstream, const GroupReported& event, Ti
 /// Somebody upstream wants to reach an address that we know of nobody: it may be a host that has
 /// been silent since before we came.
 void Engine::ask_lan(Upstream& upstream, const Ipv6Address& target, Turn turn) {
-    const std::uint32_t bit = 1U << static_cast<std::size_t>(&upstream - upstreams_.data());
+    const std::uint32_t bit = 1U << index_of(upstream);
     if (!upstream.prefixes.contains(target) || upstream.own_addresses.contains(target)) {
         return;
     }
@@ -337,9 +337,7 @@ void Engine::link_local_seen(DownstreamId downstream, const NeighborSeen& event,
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         if ((downstreams_[downstream].upstreams & (1U << i)) != 0) {
             upstreams_[i].plan.release_report(group, turn.now, turn.actions);
-            if (upstreams_[i].waiting > 0 && upstreams_[i].plan.has_room()) {
-                share_soon(upstreams_[i], turn.now);
-            }
+            share_if_room(upstreams_[i], turn.now);
         }
     }
 }

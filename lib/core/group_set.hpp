@@ -22,7 +22,6 @@ public:
             groups_.insert(group.low24);
         }
     }
-    void erase(SolicitedNodeGroup group) { groups_.erase(group.low24); }
     [[nodiscard]] bool contains(SolicitedNodeGroup group) const {
         return groups_.count(group.low24) != 0;
     }

@@ -83,7 +83,7 @@ bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence e
     if (until > membership.claimed_until) {
         recount(membership, [&] {
             membership.claimed_until = until;
-            membership.claim = evidence;
+            membership.claimed_by = evidence;
         });
         first_claim_end_ = std::min(first_claim_end_.value_or(until), until);
     }
@@ -99,7 +99,8 @@ bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence e
 
 void MembershipPlan::release_report(SolicitedNodeGroup group, TimePoint now, Actions& actions) {
     const auto it = groups_.find(group.low24);
-    if (it == groups_.end() || !it->second.claimed() || it->second.claim != Evidence::mld_report) {
+    if (it == groups_.end() || !it->second.claimed() ||
+        it->second.claimed_by != Evidence::mld_report) {
         return;
     }
     end_claim(it->second);
@@ -161,7 +162,7 @@ bool MembershipPlan::keep(Membership& membership) {
 bool MembershipPlan::keep_claims(Evidence evidence) {
     std::vector<Membership*> claims;
     for (auto& [low24, membership] : groups_) {
-        if (membership.claimed() && membership.claim == evidence) {
+        if (membership.claimed() && membership.claimed_by == evidence) {
             claims.push_back(&membership);
         }
     }

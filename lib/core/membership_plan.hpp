@@ -49,7 +49,7 @@ public:
         std::uint32_t hosts = 0;
         int error = 0;  ///< errno of the last join, when failed
         Cause cause;
-        Evidence claim = Evidence::saved;  ///< by what it is claimed, when it is
+        Evidence claimed_by = Evidence::saved;  ///< mld_report or saved, when it is claimed
         TimePoint claimed_until = TimePoint::min();
         TimePoint held_since{};
         std::uint64_t asked = 0;  ///< Neighbor Solicitations for it that came from upstream
@@ -57,10 +57,12 @@ public:
 
         [[nodiscard]] bool claimed() const { return claimed_until != TimePoint::min(); }
         [[nodiscard]] bool only_reported() const {
-            return hosts == 0 && claimed() && claim == Evidence::mld_report;
+            return hosts == 0 && claimed() && claimed_by == Evidence::mld_report;
         }
     };
 
+    /// Groups that are wanted for MLD reports alone: anybody on the LAN can make more.
+    static constexpr std::size_t kMostReported = 1024;
     static constexpr Duration kFirstRetry = std::chrono::seconds(1);
     static constexpr Duration kLastRetry = std::chrono::seconds(60);
     /// Up to this many joins or leaves at once are told one by one.
@@ -76,8 +78,6 @@ public:
     void set_limit(std::size_t groups) { limit_ = groups; }
     [[nodiscard]] bool has_room() const { return groups_.size() < limit_; }
 
-    /// Groups that are wanted for MLD reports alone: anybody on the LAN can make more.
-    static constexpr std::size_t kMostReported = 1024;
     /// False: there is no room for its group.
     [[nodiscard]] bool add_host(const Cause& cause, Actions& actions);
     /// `evicted`: it did not go by itself, and others tell of that.

@@ -55,7 +55,7 @@ struct Refusals {
     std::uint64_t hosts_by_max_hosts = 0;
     std::uint64_t hosts_by_mac = 0;         ///< max-hosts-per-mac
     std::uint64_t hosts_by_max_groups = 0;  ///< known, but not served on an upstream
-    std::uint64_t reports = 0;              ///< by max-groups: groups in MLD reports of the LAN
+    std::uint64_t reports = 0;  ///< groups that the LAN reported: max-groups or kMostReported
     std::uint64_t hosts_evicted = 0;
     std::uint64_t groups_evicted = 0;
 

@@ -81,7 +81,7 @@ struct StateSnapshot {
     std::vector<Upstream> upstreams;
     std::vector<Interface> downstreams;
     std::vector<Host> hosts;
-    /// What was counted since the start, by a dotted name: "nd.defect.checksum", "joins", ...
+    /// What was counted since the start, by a dotted name, as "groups.joins".
     std::map<std::string, std::uint64_t> counters;
 };
 

@@ -20,7 +20,7 @@ std::filesystem::path lock_file(const std::filesystem::path& runtime_dir) {
 /// What the daemon itself can do about a lock file that cannot be used.
 constexpr const char* kRemedy = " (run as root, or name another directory with --runtime-dir)";
 
-/// Throws errno.
+/// Throws std::system_error with errno.
 [[noreturn]] void refuse(const std::string& what) {
     const int error = errno;
     throw std::system_error(error, std::generic_category(), what);
@@ -45,6 +45,7 @@ void require_own(const std::filesystem::path& directory) {
     }
 }
 
+/// A request for the whole file.
 struct flock whole_file() {
     struct flock lock {};
     lock.l_type = F_WRLCK;
@@ -58,6 +59,7 @@ struct flock whole_file() {
                              "); stop it, or name another directory with --runtime-dir");
 }
 
+/// `remedy`: what ends the message when the file cannot be used.
 std::optional<pid_t> holder_of(const Fd& fd, const std::filesystem::path& runtime_dir,
                                const char* remedy) {
     struct flock lock = whole_file();
@@ -95,8 +97,8 @@ InstanceLock::InstanceLock(const std::filesystem::path& runtime_dir) {
     if (::mkdir(runtime_dir.c_str(), 0755) != 0 && errno != EEXIST) {
         refuse("cannot make the runtime directory " + runtime_dir.string() + kRemedy);
     }
-    if (const auto pid =
-            find_holder(runtime_dir, kRemedy)) {  // before all else: it may be the service's
+    // Before all else: the directory may be the service's.
+    if (const auto pid = find_holder(runtime_dir, kRemedy)) {
         refuse_held(runtime_dir, *pid);
     }
     require_own(runtime_dir);

@@ -400,7 +400,7 @@ TEST_F(MaxGroupsTest, ReportedGroupsGiveWayToEveryHost) {
     EXPECT_EQ(groups(), 4U);
 }
 
-TEST_F(MaxGroupsTest, AFloodChangesGroupsOnceASecondAtMost) {
+TEST_F(MaxGroupsTest, AFloodChangesGroupsTwiceASecondAtMost) {
     for (std::uint32_t i = 1; i <= 4; ++i) {
         report(i);
     }

@@ -112,7 +112,7 @@ TEST(JournalText, WhatFoundNoRoomByReason) {
     refused.refusals.hosts_by_max_hosts = 500;
     refused.refusals.hosts_by_mac = 1;
     EXPECT_EQ(text_of(refused),
-              "no room: 500 times for a host (max-hosts), 1 times for a host of a MAC with many "
+              "no room: 500 times for a host (max-hosts), 1 time for a host of a MAC with many "
               "(max-hosts-per-mac); the last was 2001:db8::1 of 02:00:00:00:00:01 on eth9");
     EXPECT_EQ(field(journal_record(refused), "MAC"), "02:00:00:00:00:01");
 

@@ -1,16 +1,17 @@
 #include <sys/socket.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <map>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "bench/packet_socket.hpp"
@@ -192,10 +193,12 @@ void flood(const io::Fd& fd, std::vector<Packet> frames, double rate, double sec
     const Clock::time_point end = begin + span(seconds);
     std::uint64_t sent = 0;
     while (told_to_end == 0 && Clock::now() < end) {
-        // A queue that is full (ENOBUFS) takes none: what is not sent is not counted.
+        // A queue that is full (ENOBUFS) takes fewer, or none: what is not sent is not counted.
+        const std::size_t next = sent % headers.size();
         const int taken =
-            sendmmsg(fd.get(), &headers[sent % headers.size()], static_cast<unsigned>(batch), 0);
-        sent += taken > 0 ? batch : 0;
+            sendmmsg(fd.get(), &headers[next],
+                     static_cast<unsigned>(std::min(batch, headers.size() - next)), 0);
+        sent += taken > 0 ? static_cast<std::uint64_t>(taken) : 0;
         if (rate != 0) {
             std::this_thread::sleep_until(begin + span(static_cast<double>(sent) / rate));
         }

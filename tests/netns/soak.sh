@@ -398,8 +398,6 @@ readonly restarting_acts=(daemon_restarts daemon_crashes daemon_restarts daemon_
 
 # -- What must hold after each round
 
-feeds() { grep -c '^WATCHDOG=1' "$notify_log" || true; }
-fed_more_than() { [ "$(feeds)" -gt "$1" ]; }
 groups_of_living() { { printf '%s\n' "${groups[@]}" && cat "$work/crowd.groups"; } | sort -u; }
 forwarded() { mdb | sed -nE 's/.* port to-router grp ([^ ]+).*/\1/p' | sort -u; }
 unserved() { comm -23 <(groups_of_living) <(forwarded); }
@@ -426,7 +424,7 @@ files_are_right() { [ "$(open_files)" = "$((files - 1 + $(counter memberships.so
 store_is_right() { [ "$(in_store count)" = "$(counter memberships.sockets)" ]; }
 
 check() {
-    local begin key fed
+    local begin key
     running || fail "the daemon is gone"
     begin=$(microseconds)
     until all_served; do
@@ -438,8 +436,7 @@ check() {
         [ "$key" = "side $side" ] || wait_for "$serve_within" gateway_reaches "${key#* }"
     done < <(living)
     [ -n "$exposed" ] || [ -z "$(left_by_mistake)" ] || fail "left, though alive: $(left_by_mistake)"
-    fed=$(feeds)
-    wait_for 3 fed_more_than "$fed"
+    wait_for 3 has_fed $(($(feeds) + 1))
     wait_for 3 store_is_right
     wait_for 3 files_are_right
     [ "$(errors | wc -l)" = "$mistakes" ] || fail "not the $mistakes errors that were made: $(errors)"
@@ -562,7 +559,7 @@ in_use() {
     wait_for 5 test -s "$work/heap"
     cat "$work/heap"
 }
-resident() { awk '/^RssAnon:/ { print $2 * 1024 }' "/proc/$daemon_pid/status"; }
+resident() { status_of RssAnon | awk '{ print $1 * 1024 }'; }
 
 # What lib.sh shows of a failure, and more.
 eval "usual_$(declare -f show_state)"

@@ -7,9 +7,6 @@ make_topology
 
 cp "$MUTE_LIBRARY" "$work/mute.so" # where the daemon's user may read it
 
-feeds() { grep -c '^WATCHDOG=1' "$notify_log" || true; }
-has_fed() { [ "$(feeds)" -ge "$1" ]; }
-
 export WATCHDOG_USEC=1000000 LD_PRELOAD=$work/mute.so MUTE_NETLINK=$work/mute
 start_daemon
 unset LD_PRELOAD

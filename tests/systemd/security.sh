@@ -11,8 +11,8 @@ SOLICITD=$(command -v solicitd)
 property() { systemctl show --value -p "$1" solicitd; }
 records() { journalctl -u solicitd -o cat | grep -Eq -- "$1"; }
 
-# What the unit gives away, each item for a reason in docs/adr/0018-privileges.md; there, too, is why
-# the figure cannot be lower.
+# What the unit gives away, each item for a reason in docs/adr/0018-two-capabilities.md; there,
+# too, is why the figure cannot be lower.
 readonly exposure=17 # tenths
 given_away() {
     cat <<'END'

@@ -11,6 +11,9 @@ running() { kill -0 "$daemon_pid"; }
 # The last STATUS= told to the service manager.
 status_text() { sed -n 's/^STATUS=//p' "$notify_log" | tail -n 1; }
 logged() { grep -Eq -- "$1" "$daemon_log"; }
+# feeds: how often the watchdog was fed since the start; has_fed NUMBER: so often at least.
+feeds() { grep -c '^WATCHDOG=1' "$notify_log" || true; }
+has_fed() { [ "$(feeds)" -ge "$1" ]; }
 
 # A host may report its group at any moment, in answer to a query, and so claim it for minutes:
 # only scenarios about that want it. An option of their own comes later, and counts.
@@ -57,7 +60,7 @@ fd_store=
 
 # launch_daemon [OPTION...] [INTERFACE...]: in the router, without waiting for anything.
 launch_daemon() {
-    local with_stored=()
+    local program=$SOLICITD with_stored=()
     if [ -z "${notify_listener:-}" ]; then
         "$netns_dir/service_manager.py" listen "$work/notify" ${fd_store:+"$fd_store"} \
             >>"$notify_log" &
@@ -66,7 +69,6 @@ launch_daemon() {
         chmod 0666 "$work/notify" # as systemd's
     fi
     : >"$notify_log"
-    local program=$SOLICITD
     if [ "$SOLICITD_CONFINED" = yes ]; then
         [ ${#confined[@]} -gt 0 ] || confine_daemon
         program=$confinement/solicitd
@@ -112,7 +114,7 @@ thaw_daemon() { kill -CONT "$daemon_pid"; }
 # open_files: how many the daemon has.
 open_files() { find "/proc/$daemon_pid/fd" -type l | wc -l; }
 
-# status_of KEY: of the daemon's process, such as CapPrm.
+# status_of KEY: of the daemon's process, such as CapPrm or VmHWM.
 status_of() { sed -n "s/^$1:\s*//p" "/proc/$daemon_pid/status"; }
 
 # The daemon's sockets, one a line, as the kernel tells of them: the kind, and what it is bound to.
