@@ -126,7 +126,7 @@ private:
     void take(Host& host, HostLife::Step step, Turn turn);
     void probe(const Downstream& downstream, const Ipv6Address& address, Turn turn);
     void requeue(Host& host, TimePoint now);
-    bool serve(Host& host, std::size_t upstream, Turn turn);
+    bool serve(Host& host, std::size_t index, Turn turn);
     void remove(Host& host, Turn turn, bool evicted = false);
     void refuse(std::uint64_t Refusals::*reason, DownstreamId downstream,
                 const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now);
