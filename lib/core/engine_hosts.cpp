@@ -22,11 +22,12 @@ void Engine::on(const HostSeen& event, Turn turn) {
         ++counters_.own_mac;
         return;
     }
-    const HostRank rank =
-        event.evidence == Evidence::dad_solicitation && is_known_to_kernel(*downstream, event.mac)
-            ? HostRank::vouched
-            : rank_of(event.evidence);
     Host* host = hosts_.find({event.address, *downstream});
+    HostRank rank = rank_of(event.evidence);
+    if ((host == nullptr || host->rank < vouched_for(rank)) &&
+        is_known_to_kernel(*downstream, event.mac)) {
+        rank = vouched_for(rank);
+    }
     if (host == nullptr) {
         host = admit({event.address, *downstream}, event.mac, event.evidence, rank, turn);
         if (host != nullptr && event.evidence != Evidence::dad_solicitation) {
@@ -34,7 +35,7 @@ void Engine::on(const HostSeen& event, Turn turn) {
         }
         return;
     }
-    if (host->rank < HostRank::confirmed) {  // or the kernel knows it better
+    if (host->rank < HostRank::heard) {  // or forged frames could move it under somebody's cap
         hosts_.set_mac(*host, event.mac);
     }
     prove(*host, rank, turn.now);
@@ -55,14 +56,16 @@ void Engine::on(const NeighborSeen& event, Turn turn) {
     }
     const bool answered =
         event.state == NeighborState::reachable || event.state == NeighborState::permanent;
+    const HostRank rank = answered                                     ? HostRank::confirmed
+                          : is_known_to_kernel(*downstream, event.mac) ? HostRank::heard_vouched
+                                                                       : HostRank::heard;
     Host* host = hosts_.find({event.address, *downstream});
     if (host == nullptr) {
         if (event.state == NeighborState::none || event.state == NeighborState::incomplete ||
             event.state == NeighborState::failed) {
             return;
         }
-        host = admit({event.address, *downstream}, event.mac, Evidence::neighbor,
-                     answered ? HostRank::confirmed : HostRank::heard, turn);
+        host = admit({event.address, *downstream}, event.mac, Evidence::neighbor, rank, turn);
         if (host == nullptr) {
             return;
         }
@@ -79,7 +82,7 @@ void Engine::on(const NeighborSeen& event, Turn turn) {
     const TimePoint seen_before = host->last_seen;
     const HostLife::Step step = life_.neighbor(*host, event.state, !dumping_neighbors_, turn.now);
     if (answered || host->last_seen != seen_before) {
-        prove(*host, answered ? HostRank::confirmed : HostRank::heard, turn.now);
+        prove(*host, rank, turn.now);
     }
     take(*host, step, turn);
 }
@@ -230,9 +233,12 @@ void Engine::requeue(Host& host, TimePoint now) {
     }
 }
 
-/// It does not answer any more: whoever is heard is worth more.
+/// It does not answer any more. One that did may sleep, and keeps its group for as long as it
+/// lingers, whoever else is heard.
 void Engine::depreciate(Host& host, TimePoint now) {
-    hosts_.set_rank(host, std::min(host.rank, HostRank::remembered));
+    hosts_.set_rank(host, host.rank >= HostRank::lingering
+                              ? HostRank::lingering
+                              : std::min(host.rank, HostRank::remembered));
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         Upstream& upstream = upstreams_[i];
         if ((host.upstreams & (1U << i)) != 0) {

@@ -474,8 +474,9 @@ void Engine::replan(std::size_t index, Turn turn) {
             }
         });
     };
-    for (const HostRank rank : {HostRank::own, HostRank::confirmed, HostRank::heard,
-                                HostRank::remembered, HostRank::vouched, HostRank::claimed}) {
+    for (const HostRank rank :
+         {HostRank::own, HostRank::confirmed, HostRank::lingering, HostRank::heard_vouched,
+          HostRank::heard, HostRank::remembered, HostRank::vouched, HostRank::claimed}) {
         if (rank == HostRank::vouched) {
             keep_claims(Evidence::saved);
         }

@@ -10,19 +10,31 @@ namespace solicitd {
 
 /// How much is known for a host, or a group: what it takes to push another out where room is short.
 enum class HostRank : std::uint8_t {
-    reported,    ///< a group in an MLD report; no host has it
-    claimed,     ///< DAD only, which anybody can send for any address
-    vouched,     ///< the same, of a MAC that the kernel knows a neighbor by
-    remembered,  ///< from an earlier run; or silent, and does not answer any more
-    heard,       ///< said something with that address as its own
-    confirmed,   ///< answered the kernel, or is PERMANENT in its neighbor table
-    own,         ///< the router's own address
+    reported,       ///< a group in an MLD report; no host has it
+    claimed,        ///< DAD only, which anybody can send for any address
+    vouched,        ///< the same, of a MAC that the kernel knows a neighbor by
+    remembered,     ///< from an earlier run; or was only heard, and does not answer
+    heard,          ///< said something with that address as its own
+    heard_vouched,  ///< the same, of a MAC that the kernel knows a neighbor by
+    lingering,      ///< answered the kernel once, and does not any more: it may sleep
+    confirmed,      ///< answered the kernel, or is PERMANENT in its neighbor table
+    own,            ///< the router's own address
 };
-inline constexpr std::size_t kHostRanks = 7;
+inline constexpr std::size_t kHostRanks = 9;
 
 /// Nothing but DAD: cheap to lose.
 [[nodiscard]] constexpr bool is_claim(HostRank rank) {
     return rank == HostRank::claimed || rank == HostRank::vouched;
+}
+
+/// What it is worth once the kernel knows the sender's MAC: to forge that, too, takes an answer to
+/// the kernel, or a place in its neighbor table, for each MAC.
+[[nodiscard]] constexpr HostRank vouched_for(HostRank rank) {
+    switch (rank) {
+        case HostRank::claimed: return HostRank::vouched;
+        case HostRank::heard: return HostRank::heard_vouched;
+        default: return rank;
+    }
 }
 
 /// Of what is sniffed and saved; of the neighbor table it takes the entry's state to say more.

@@ -117,11 +117,19 @@ void OnLinkPrefixes::add(const Source& source) {
     const auto known = std::find_if(sources_.begin(), sources_.end(),
                                     [&](const Source& other) { return other.is_same(source); });
     if (known == sources_.end()) {
-        sources_.push_back(source);
+        if (source.origin == Origin::address || count(Origin::route) < kMostRoutes) {
+            sources_.push_back(source);
+        }
     } else {
         known->seen = true;
         known->orphan = false;
     }
+}
+
+std::size_t OnLinkPrefixes::count(Origin origin) const {
+    return static_cast<std::size_t>(
+        std::count_if(sources_.begin(), sources_.end(),
+                      [&](const Source& source) { return source.origin == origin; }));
 }
 
 template <typename Predicate>

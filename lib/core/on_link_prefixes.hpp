@@ -31,6 +31,10 @@ public:
         }
     };
 
+    /// Routes beyond that make nothing on-link: whoever sends Router Advertisements can make the
+    /// kernel add thousands. Addresses are no such matter (kernel: max_addresses).
+    static constexpr std::size_t kMostRoutes = 64;
+
     explicit OnLinkPrefixes(const std::vector<Ipv6Prefix>& configured) { configure(configured); }
     /// Empty: what is learned counts.
     void configure(const std::vector<Ipv6Prefix>& configured);
@@ -58,6 +62,7 @@ public:
 
 private:
     void add(const Source& source);
+    [[nodiscard]] std::size_t count(Origin origin) const;
     template <typename Predicate>
     void remove_if(Predicate predicate, bool interface_up);
 

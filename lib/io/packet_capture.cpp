@@ -162,6 +162,10 @@ void PacketCapture::Impl::take(const PacketRing::Frame& frame) {
     if ((frame.status & TP_STATUS_COPY) != 0) {
         packet.bytes = long_packet.data();
         packet.size = receive_long_packet();
+        if (packet.size == 0) {
+            ++dropped;
+            return;
+        }
     } else if (frame.size < frame.whole_size) {
         ++dropped;  // it found no room in the queue
         return;
@@ -177,9 +181,10 @@ void PacketCapture::Impl::take(const PacketRing::Frame& frame) {
     sink(packet);
 }
 
-/// An error is told first, and once: the packet is still there afterwards.
+/// 0: it could not be had. An error of the link is told first, and once: the packet is still there
+/// afterwards.
 std::size_t PacketCapture::Impl::receive_long_packet() {
-    for (;;) {
+    for (int tries = 0; tries < 3; ++tries) {
         const ssize_t size = recv(fd.get(), long_packet.data(), long_packet.size(), 0);
         if (size >= 0) {
             return static_cast<std::size_t>(size);
@@ -189,6 +194,7 @@ std::size_t PacketCapture::Impl::receive_long_packet() {
         }
         failed = failed || errno != EINTR;
     }
+    return 0;
 }
 
 /// ENETDOWN: for a link that went down, after which the socket receives again when it is up; or for

@@ -174,9 +174,8 @@ TEST_F(MaxHostsTest, TheKernelsWordBeatsMadeUpAdvertisements) {
     EXPECT_FALSE(held(kOther)) << "the longest unseen of those that were only heard";
 }
 
-TEST_F(MaxHostsTest, AnAbsentHostGivesWayToWhoSpeaksAndToNoClaim) {
-    confirm(kHost);
-    kernel.host_dies(kHost);
+TEST_F(MaxHostsTest, AnAbsentHostThatWasOnlyHeardGivesWayToWhoSpeaksAndToNoClaim) {
+    hear(kHost, Evidence::solicitation);
     world.run_for(seconds(330));
     ASSERT_EQ(state(kHost), "absent");
     flood(0, 9, Evidence::advertisement);
@@ -186,6 +185,38 @@ TEST_F(MaxHostsTest, AnAbsentHostGivesWayToWhoSpeaksAndToNoClaim) {
     hear(kOther);
     EXPECT_EQ(state(kHost), "unknown");
     EXPECT_TRUE(held(kOther));
+}
+
+// It may sleep: whoever is heard meanwhile, it has its time.
+TEST_F(MaxHostsTest, AnAbsentHostThatAnsweredOnceIsKeptForAsLongAsItLingers) {
+    confirm(kHost);
+    kernel.host_dies(kHost);
+    world.run_for(seconds(330));
+    ASSERT_EQ(state(kHost), "absent");
+    for (std::uint32_t round = 0; round < 25; ++round) {
+        flood(round * 100, 100, Evidence::advertisement);
+        world.run_for(minutes(1));
+        ASSERT_TRUE(held(kHost)) << "minute " << round;
+    }
+    world.run_for(minutes(10));
+    EXPECT_EQ(state(kHost), "unknown");
+}
+
+TEST_F(MaxHostsTest, WhoSpeaksFromAMacThatTheKernelKnowsBeatsMadeUpAdvertisements) {
+    flood(0, 100, Evidence::advertisement);
+    kernel.set_neighbor("br0", address("fe80::1:1"), NeighborState::stale,
+                        FakeKernel::mac_of(kHost));
+    world.pump();
+    hear(kHost, Evidence::solicitation);
+    EXPECT_TRUE(held(kHost));
+    flood(100, 1000, Evidence::advertisement);
+    EXPECT_TRUE(held(kHost));
+}
+
+TEST_F(MaxHostsTest, AForgedFrameMovesNoHostThatWasHeardToAnotherMac) {
+    hear(kHost, Evidence::solicitation);
+    forge(kHost, forged(1), Evidence::advertisement);
+    EXPECT_EQ(world.snapshot().hosts.at(0).mac, FakeKernel::mac_of(kHost).to_string());
 }
 
 TEST_F(MaxHostsTest, TheRoutersOwnAddressesAlwaysFindRoom) {

@@ -149,6 +149,24 @@ TEST(OnLinkPrefixes, TakeNoHostRouteDefaultRouteOrLocalPrefix) {
     EXPECT_THAT(prefixes.prefixes(), IsEmpty());
 }
 
+TEST(OnLinkPrefixes, TakeNoMoreRoutesThanAFloodOfAdvertisementsShouldCost) {
+    OnLinkPrefixes prefixes({});
+    const auto route = [](unsigned number) {
+        return OnLinkRoute{2, Ipv6Prefix(address("2001:db8::"), 128 - number % 100), 254, number};
+    };
+    prefixes.add_route({2, prefix("2001:db8:1::/64"), 254, 1});
+    for (unsigned i = 0; i < 1000; ++i) {
+        prefixes.add_route(route(2 + i));
+    }
+    EXPECT_EQ(prefixes.sources().size(), OnLinkPrefixes::kMostRoutes);
+    EXPECT_TRUE(prefixes.contains(address("2001:db8:1::5")));
+    prefixes.add_address(address("2001:db8:2::5"), 64);
+    EXPECT_TRUE(prefixes.contains(address("2001:db8:2::6"))) << "the router's own prefix";
+    prefixes.remove_route(route(2), true);
+    prefixes.add_route({2, prefix("2001:db8:3::/64"), 254, 1});
+    EXPECT_TRUE(prefixes.contains(address("2001:db8:3::5"))) << "there is room again";
+}
+
 TEST(OnLinkPrefixes, ConfiguredOnesStandInFront) {
     OnLinkPrefixes prefixes({prefix("2001:db8:2::/64"), prefix("2001:db8:2::/64")});
     prefixes.add_address(address("2001:db8:1::1"), 64);

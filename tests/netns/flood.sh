@@ -72,9 +72,11 @@ known_machine_comes
 host_speaks
 stop_flood
 
-step "Random hosts, each of its own MAC, that seem to speak, but for who answers the router"
+step "Random hosts, each of its own MAC, that seem to speak, but for who is known or answers the router"
+meet_newcomer
 begin_flood host1 na 0 "$forever" random
 watch_second
+known_machine_speaks
 host_answers
 stop_flood
 

@@ -1,5 +1,5 @@
-// Preloaded into the daemon: how many bytes of its heap are in use, in the file $HEAP_LEVEL, whenever
-// it gives memory back to the kernel, as it does after each state document.
+// Preloaded into the daemon: how many bytes of its heap are in use, in the file $HEAP_LEVEL,
+// whenever it gives memory back to the kernel, as it does after each state document.
 #include <dlfcn.h>
 #include <malloc.h>
 
@@ -8,7 +8,8 @@
 #include <fstream>
 
 extern "C" int malloc_trim(std::size_t pad) {
-    static const auto real = reinterpret_cast<decltype(&malloc_trim)>(dlsym(RTLD_NEXT, "malloc_trim"));
+    static const auto real =
+        reinterpret_cast<decltype(&malloc_trim)>(dlsym(RTLD_NEXT, "malloc_trim"));
     if (const char* const path = std::getenv("HEAP_LEVEL")) {
 #if __GLIBC_PREREQ(2, 33)
         const struct mallinfo2 heap = mallinfo2();

@@ -88,16 +88,18 @@ assert_is_joined_meanwhile() {
     within 1000 joined "$(group_of "$newcomer")"
     kill -0 "$attacker" 2>/dev/null || fail "the attack was over before"
 }
-# host_comes: during an attack, a host does DAD, and says nothing else. Up to three times, as RFC 4862
-# 5.1 allows: whoever offers all that the machine can make loses us one packet or another.
-host_comes() {
-    make_newcomer
-    newcomer_does_dad
-}
-newcomer_does_dad() {
-    say_nd host2 dad "$newcomer" --mac "$newcomer_mac" --count 3 --interval 0.2 &
+# newcomer_says ND...: once, and from then on the second counts; and twice more, as whoever offers all
+# that the machine can make loses us one packet or another (RFC 4862 5.1 lets hosts repeat DAD, too).
+newcomer_says() {
+    say_nd host2 "$@" --mac "$newcomer_mac"
+    say_nd host2 "$@" --mac "$newcomer_mac" --count 2 --interval 0.2 &
     assert_is_joined_meanwhile
     wait $!
+}
+# host_comes: during an attack, a host does DAD, and says nothing else.
+host_comes() {
+    make_newcomer
+    newcomer_says dad "$newcomer"
 }
 # meet_newcomer: it asks for the router's link-local address, by its own; then known_machine_comes.
 meet_newcomer() {
@@ -106,13 +108,15 @@ meet_newcomer() {
     eventually 5 router_knows fe80::13:1
 }
 router_knows() { [ -n "$(in_ns router ip -6 neigh show "$1" dev br0)" ]; }
-known_machine_comes() { newcomer_does_dad; }
+known_machine_comes() { newcomer_says dad "$newcomer"; }
 # host_speaks: where an attack leaves no room for a mere claim, it uses its address.
 host_speaks() {
     make_newcomer
     say_nd host2 ns "${prefix}3" --source "$newcomer" --mac "$newcomer_mac"
     assert_is_joined_meanwhile
 }
+# known_machine_speaks: where others seem to speak as well, one that the router has met does.
+known_machine_speaks() { newcomer_says ns "${prefix}3" --source "$newcomer"; }
 # host_answers: where others seem to speak as well, host3 answers the router.
 host_answers() {
     make_newcomer
