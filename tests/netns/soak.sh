@@ -241,8 +241,8 @@ side_is_deleted() {
     later make_side
 }
 side_is_renamed() {
-    in_ns router ip link set br1 name elsewhere
-    later "in_ns router ip link set elsewhere name br1"
+    in_ns router ip link set br1 name aside
+    later "in_ns router ip link set aside name br1"
 }
 readonly lan_acts=(lan_goes_down lan_is_deleted lan_loses_ipv6 lan_stops_snooping
     host_is_unplugged side_is_deleted side_is_renamed)
