@@ -28,6 +28,14 @@ void* operator new(std::size_t size) {
     bytes += malloc_usable_size(memory);
     return memory;
 }
+// What std::stable_partition and the like ask for their buffers.
+void* operator new(std::size_t size, const std::nothrow_t& /*unused*/) noexcept {
+    try {
+        return operator new(size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
 void operator delete(void* memory) noexcept {
     release(memory);
 }

@@ -222,9 +222,15 @@ TEST_P(FaultyReading, ALongOneThatIsNotThereIsCountedAndTheNextOneHeard) {
     EXPECT_TRUE(hears(kOther, dad_solicitation(kOther)));
     EXPECT_EQ(fault.struck(), 1);
     EXPECT_EQ(counters_.nd.messages, 1U);
-    EXPECT_EQ(counters_.nd.defects[static_cast<std::size_t>(NdDefect::truncated)] +
-                  counters_.mld.defects[static_cast<std::size_t>(MldDefect::truncated)],
-              1U);
+    EXPECT_EQ(counters_.dropped, 1U);
+}
+
+TEST_P(FaultyReading, ALongOneThatCannotBeHadIsGivenUp) {
+    const Fault fault("recv", ENOMEM, 1, 3);
+    far_->send(long_solicitation(kHost));
+    EXPECT_TRUE(hears(kOther, dad_solicitation(kOther)));
+    EXPECT_EQ(fault.struck(), 3);
+    EXPECT_EQ(counters_.dropped, 1U);
 }
 
 TEST_P(FaultyReading, DropsThatAreNotToldAreNotCounted) {
