@@ -9,7 +9,10 @@ make_topology
 # begin_flood NAMESPACE KIND RATE SECONDS [MAC|random [ADDRESS]]; end_flood. With forever for SECONDS
 # it is stop_flood.
 readonly forever=60
-begin_flood() { begin_attack "$1" "$FLOODER" eth0 "${@:2}"; }
+begin_flood() {
+    begin_attack "$1" "$FLOODER" eth0 "${@:2}"
+    wait_for 10 grep -q begins "$work/attack"
+}
 end_flood() {
     end_attack
     assert_match "sent" '^[1-9][0-9]* frames' "$(cat "$work/attack")"

@@ -223,6 +223,7 @@ int main(int argc, char** argv) {
         };
         std::signal(SIGTERM, [](int) { told_to_end = 1; });
         const io::Fd fd = raw_socket(arguments[0]);
+        std::cout << "begins" << std::endl;  // SIGTERM is an end with figures from now on
         flood(fd, frames(arguments[1], Forger(optional(4), optional(5))), std::stod(arguments[2]),
               std::stod(arguments[3]));
         return 0;
