@@ -11,7 +11,7 @@ make_topology
 readonly forever=60
 begin_flood() {
     begin_attack "$1" "$FLOODER" eth0 "${@:2}"
-    wait_for 10 grep -q begins "$work/attack"
+    wait_for 20 grep -q begins "$work/attack"
 }
 end_flood() {
     end_attack

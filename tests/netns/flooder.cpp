@@ -189,6 +189,7 @@ void flood(const io::Fd& fd, std::vector<Packet> frames, double rate, double sec
         return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
     };
     const std::size_t batch = rate == 0 || rate > 100'000 ? kBatch : 4;
+    std::cout << "begins" << std::endl;
     const Clock::time_point begin = Clock::now();
     const Clock::time_point end = begin + span(seconds);
     std::uint64_t sent = 0;
@@ -223,7 +224,6 @@ int main(int argc, char** argv) {
         };
         std::signal(SIGTERM, [](int) { told_to_end = 1; });
         const io::Fd fd = raw_socket(arguments[0]);
-        std::cout << "begins" << std::endl;  // SIGTERM is an end with figures from now on
         flood(fd, frames(arguments[1], Forger(optional(4), optional(5))), std::stod(arguments[2]),
               std::stod(arguments[3]));
         return 0;
