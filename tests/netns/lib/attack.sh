@@ -88,11 +88,11 @@ assert_is_joined_meanwhile() {
     within 1000 joined "$(group_of "$newcomer")"
     kill -0 "$attacker" 2>/dev/null || fail "the attack was over before"
 }
-# newcomer_says ND...: once, and from then on the second counts; and twice more, as whoever offers all
-# that the machine can make loses us one packet or another (RFC 4862 5.1 lets hosts repeat DAD, too).
+# newcomer_says ND...: once, and from then on the second counts; and six times more, as whoever offers
+# all that the machine can make loses us one packet or another (RFC 4862 5.1 lets hosts repeat DAD).
 newcomer_says() {
     say_nd host2 "$@" --mac "$newcomer_mac"
-    say_nd host2 "$@" --mac "$newcomer_mac" --count 2 --interval 0.2 &
+    say_nd host2 "$@" --mac "$newcomer_mac" --count 6 --interval 0.1 &
     assert_is_joined_meanwhile
     wait $!
 }
