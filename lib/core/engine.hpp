@@ -118,7 +118,8 @@ private:
     // Hosts (engine_hosts.cpp)
     [[nodiscard]] Host* find_host(Ifindex index, const Ipv6Address& address);
     [[nodiscard]] bool can_be_served(DownstreamId downstream, const Ipv6Address& address) const;
-    [[nodiscard]] bool is_known_to_kernel(DownstreamId downstream, const MacAddress& mac) const;
+    [[nodiscard]] HostRank with_voucher(HostRank rank, DownstreamId downstream,
+                                        const MacAddress& mac) const;
     Host* admit(const HostKey& key, const MacAddress& mac, Evidence evidence, HostRank rank,
                 Turn turn);
     void prove(Host& host, HostRank rank, TimePoint now);

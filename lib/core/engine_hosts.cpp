@@ -24,9 +24,8 @@ void Engine::on(const HostSeen& event, Turn turn) {
     }
     Host* host = hosts_.find({event.address, *downstream});
     HostRank rank = rank_of(event.evidence);
-    if ((host == nullptr || host->rank < vouched_for(rank)) &&
-        is_known_to_kernel(*downstream, event.mac)) {
-        rank = vouched_for(rank);
+    if (host == nullptr || host->rank < vouched_for(rank)) {
+        rank = with_voucher(rank, *downstream, event.mac);
     }
     if (host == nullptr) {
         host = admit({event.address, *downstream}, event.mac, event.evidence, rank, turn);
@@ -56,9 +55,8 @@ void Engine::on(const NeighborSeen& event, Turn turn) {
     }
     const bool answered =
         event.state == NeighborState::reachable || event.state == NeighborState::permanent;
-    const HostRank rank = answered                                     ? HostRank::confirmed
-                          : is_known_to_kernel(*downstream, event.mac) ? HostRank::heard_vouched
-                                                                       : HostRank::heard;
+    const HostRank rank =
+        answered ? HostRank::confirmed : with_voucher(HostRank::heard, *downstream, event.mac);
     Host* host = hosts_.find({event.address, *downstream});
     if (host == nullptr) {
         if (event.state == NeighborState::none || event.state == NeighborState::incomplete ||
@@ -125,9 +123,12 @@ void Engine::on(const SavedHost& event, Turn turn) {
     }
 }
 
-bool Engine::is_known_to_kernel(DownstreamId downstream, const MacAddress& mac) const {
-    return downstreams_[downstream].link_locals.have_mac(mac) ||
-           hosts_.has_confirmed(downstream, mac);
+/// What something of that MAC is worth: more, if the kernel knows the MAC by a link-local address,
+/// or by a host that answered it.
+HostRank Engine::with_voucher(HostRank rank, DownstreamId downstream, const MacAddress& mac) const {
+    const bool known =
+        downstreams_[downstream].link_locals.have_mac(mac) || hosts_.has_confirmed(downstream, mac);
+    return known ? vouched_for(rank) : rank;
 }
 
 Host* Engine::find_host(Ifindex index, const Ipv6Address& address) {

@@ -474,9 +474,8 @@ void Engine::replan(std::size_t index, Turn turn) {
             }
         });
     };
-    for (const HostRank rank :
-         {HostRank::own, HostRank::confirmed, HostRank::lingering, HostRank::heard_vouched,
-          HostRank::heard, HostRank::remembered, HostRank::vouched, HostRank::claimed}) {
+    for (std::size_t i = kHostRanks; i-- > static_cast<std::size_t>(HostRank::claimed);) {
+        const auto rank = static_cast<HostRank>(i);
         if (rank == HostRank::vouched) {
             keep_claims(Evidence::saved);
         }

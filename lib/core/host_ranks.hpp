@@ -20,7 +20,7 @@ enum class HostRank : std::uint8_t {
     confirmed,      ///< answered the kernel, or is PERMANENT in its neighbor table
     own,            ///< the router's own address
 };
-inline constexpr std::size_t kHostRanks = 9;
+inline constexpr std::size_t kHostRanks = static_cast<std::size_t>(HostRank::own) + 1;
 
 /// Nothing but DAD: cheap to lose.
 [[nodiscard]] constexpr bool is_claim(HostRank rank) {
