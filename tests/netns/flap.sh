@@ -8,17 +8,6 @@ readonly silent=${prefix}61:1 # known by its DAD alone: nothing but the daemon c
 groups=("$(group_of "$host1")" "$(group_of "$host2")" "$(group_of "$silent")")
 ports=(lan-host1 lan-host2) # of br0
 
-# plug_upstream [OPTION...]: eth9 anew, as it was.
-plug_upstream() {
-    in_ns router ip link add eth9 "$@" type veth peer name to-router netns switch
-    in_ns switch ip link set to-router up master sw
-    in_ns router ip link set eth9 up
-    address_upstream
-}
-address_upstream() {
-    in_ns router ip -6 addr replace "${prefix}2/64" dev eth9 metric 2048
-    in_ns router ip -6 route replace default via fe80::a dev eth9
-}
 plug_lan() {
     add_bridge router br0
     for port in "${ports[@]}"; do

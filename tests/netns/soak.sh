@@ -249,16 +249,6 @@ side_is_renamed() {
 readonly lan_acts=(lan_goes_down lan_is_deleted lan_loses_ipv6 lan_stops_snooping
     host_is_unplugged side_is_deleted side_is_renamed)
 
-plug_upstream() { # [OPTION...]
-    in_ns router ip link add eth9 "$@" address "$eth9_mac" type veth peer name to-router netns switch
-    in_ns switch ip link set to-router up master sw
-    in_ns router ip link set eth9 up
-    address_upstream
-}
-address_upstream() {
-    in_ns router ip -6 addr replace "${prefix}2/64" dev eth9 metric 2048
-    in_ns router ip -6 route replace default via fe80::a dev eth9
-}
 upstream_loses_carrier() {
     in_ns switch ip link set to-router down
     later "in_ns switch ip link set to-router up"
@@ -273,13 +263,13 @@ upstream_comes_up() {
 }
 upstream_is_deleted() {
     in_ns router ip link del eth9
-    later plug_upstream
+    later "plug_upstream address $eth9_mac"
 }
 upstream_is_replaced() {
     local index
     index=$(in_ns router ip -j link show eth9 | jq '.[0].ifindex')
     in_ns router ip link del eth9
-    plug_upstream index "$index"
+    plug_upstream address "$eth9_mac" index "$index"
 }
 upstream_is_renamed() {
     in_ns router ip link set eth9 name elsewhere
@@ -580,7 +570,7 @@ step "The usual topology, a second downstream, a crowd, and a querier of our own
 make_topology
 readonly side=${prefix}13:3
 in_ns router ip link del eth9
-plug_upstream # with the MAC that it has each time
+plug_upstream address "$eth9_mac" # with the MAC that it has each time
 set_sysctl router net.ipv6.neigh.br0.retrans_time_ms=100 # who is gone is known to be soon
 in_ns switch ip link set sw type bridge mcast_querier 0 mcast_membership_interval 1000 \
     mcast_querier_interval 10000000

@@ -209,6 +209,17 @@ restart_ndppd() {
     start_ndppd
 }
 
+# plug_upstream [OPTION...]: eth9 anew, as it was.
+plug_upstream() {
+    in_ns router ip link add eth9 "$@" type veth peer name to-router netns switch
+    in_ns switch ip link set to-router up master sw
+    in_ns router ip link set eth9 up
+    address_upstream
+}
+address_upstream() {
+    in_ns router ip -6 addr replace "${prefix}2/64" dev eth9 metric 2048
+    in_ns router ip -6 route replace default via fe80::a dev eth9
+}
 # gateway_reaches HOST: from the Internet, by an NS of the gateway's: its neighbor entry is
 # forgotten first, as a warm one hides the fault.
 gateway_reaches() {
