@@ -201,6 +201,14 @@ void Daemon::perform(const StartCapture& action) {
         const bool was_refused = refusals_told_.erase(action.index) > 0;
         say(was_refused ? spdlog::level::info : spdlog::level::debug,
             fmt::format("watches {} ({})", action.name, to_string(capture.mode())));
+        if (capture.lacks_mcast_router()) {
+            say(spdlog::level::warn,
+                fmt::format("may not make the bridge {} a multicast router, for want of "
+                            "CAP_NET_ADMIN: before Linux 6.16 it hides Neighbor Discovery of new "
+                            "hosts, of whom then only their MLD reports and the neighbor table "
+                            "tell; ip link set {} type bridge mcast_router 2 shows it",
+                            action.name, action.name));
+        }
         captures_.emplace(action.index, std::move(capture));
     } catch (const std::system_error& error) {
         if (error.code().value() == ENODEV || error.code().value() == ENXIO) {
@@ -230,7 +238,7 @@ void Daemon::perform(const StopCapture& action) {
 }
 
 void Daemon::perform(const ProbeHost& action) {
-    answer(ProbeResult{action.index, action.address, prober_.probe(action.index, action.address)});
+    answer(ProbeResult{action.index, action.address, prober_.probe(action)});
 }
 
 void Daemon::perform(const SendReport& action) {

@@ -11,6 +11,7 @@
 #include "check.hpp"
 #include "daemon.hpp"
 #include "dump_state.hpp"
+#include "io/capture_mode.hpp"
 #include "io/journal.hpp"
 #include "options.hpp"
 #include "privileges.hpp"
@@ -54,6 +55,12 @@ int print(const std::string& text) {
     return kExitFailure;
 }
 
+/// On a bridge that snoops; which ones do can change.
+bool may_set_mcast_router(solicitd::CaptureMode wanted) {
+    return solicitd::io::choose_capture_mode(wanted, solicitd::io::running_kernel(), true) ==
+           solicitd::CaptureMode::mcast_router;
+}
+
 int run_daemon(const solicitd::Options& options) {
     const solicitd::Settings settings = solicitd::load_settings(options);
     solicitd::check_privileges();
@@ -61,7 +68,8 @@ int run_daemon(const solicitd::Options& options) {
     block_signals();
     solicitd::io::Journal journal(settings.log_level);
     solicitd::Daemon daemon(options, settings, journal);
-    solicitd::keep_needed_privileges();  // it has read nothing yet that others wrote
+    // It has read nothing yet that others wrote.
+    solicitd::keep_needed_privileges(may_set_mcast_router(settings.config.capture));
     return daemon.run();
 }
 

@@ -19,7 +19,8 @@ namespace {
 using CapabilitySets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
 
 static_assert(CAP_TO_INDEX(CAP_NET_RAW) == 0 && CAP_TO_INDEX(CAP_NET_ADMIN) == 0);
-constexpr std::uint32_t kNeeded = CAP_TO_MASK(CAP_NET_RAW) | CAP_TO_MASK(CAP_NET_ADMIN);
+constexpr std::uint32_t kNetRaw = CAP_TO_MASK(CAP_NET_RAW);
+constexpr std::uint32_t kNetAdmin = CAP_TO_MASK(CAP_NET_ADMIN);
 
 [[noreturn]] void fail(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
@@ -37,25 +38,14 @@ CapabilitySets own_capabilities() {
 }  // namespace
 
 void check_privileges() {
-    const CapabilitySets sets = own_capabilities();
-    const auto has = [&](unsigned capability) {
-        return (sets[0].effective & CAP_TO_MASK(capability)) != 0;
-    };
-    std::string missing;
-    if (!has(CAP_NET_RAW)) {
-        missing = "CAP_NET_RAW";
-    }
-    if (!has(CAP_NET_ADMIN)) {
-        missing += missing.empty() ? "CAP_NET_ADMIN" : " and CAP_NET_ADMIN";
-    }
-    if (!missing.empty()) {
-        throw std::runtime_error("no " + missing +
-                                 ": start the service (systemctl start solicitd), run as root, or "
-                                 "give the capability with AmbientCapabilities=");
+    if ((own_capabilities()[0].effective & kNetRaw) == 0) {
+        throw std::runtime_error(
+            "no CAP_NET_RAW: start the service (systemctl start solicitd), run as root, or give "
+            "the capability with AmbientCapabilities=");
     }
 }
 
-void keep_needed_privileges() {
+void keep_needed_privileges(bool multicast_router) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         fail("cannot renounce new privileges");
     }
@@ -64,12 +54,13 @@ void keep_needed_privileges() {
         fail("cannot give up the ambient capabilities");
     }
     const CapabilitySets sets = own_capabilities();
-    if (sets[0].permitted == kNeeded && sets[1].permitted == 0) {
+    if ((sets[0].permitted & ~(kNetRaw | kNetAdmin)) == 0 && sets[1].permitted == 0) {
         return;  // the service: its system-call filter allows no capset, and none is needed
     }
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     CapabilitySets needed{};
-    needed[0].effective = needed[0].permitted = kNeeded;
+    needed[0].permitted = sets[0].permitted & (multicast_router ? kNetRaw | kNetAdmin : kNetRaw);
+    needed[0].effective = needed[0].permitted;
     if (syscall(SYS_capset, &header, needed.data()) != 0) {
         fail("cannot give up capabilities");
     }

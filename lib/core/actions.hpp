@@ -44,11 +44,13 @@ struct StopCapture {
     Ifindex index = 0;
 };
 
-/// Have the kernel's NUD ask the host; answered by ProbeResult, and by neighbor events if it
-/// could be asked.
+/// Ask the host, and have the kernel's NUD ask it; answered by ProbeResult, and if it could be
+/// asked by neighbor events or the host's Advertisement.
 struct ProbeHost {
     Ifindex index = 0;
     Ipv6Address address;
+    Ipv6Address source;  ///< our link-local address there; ::, if we have none
+    MacAddress mac;      ///< ours there
 };
 
 /// Tell the snoopers again what is held: one MLD report; answered by ReportSent. v1: one group.

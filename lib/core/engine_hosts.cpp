@@ -1,7 +1,6 @@
 #include "core/engine.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 /// The part of the engine that follows hosts: evidence, the neighbor table, and their due times.
@@ -100,9 +99,6 @@ void Engine::on(const ProbeResult& event, Turn turn) {
     }
     ++counters_.probe_errors;
     if (Host* host = find_host(event.index, event.address)) {
-        if (event.error == EEXIST) {  // PERMANENT, and we were not told: never to be asked
-            host->neighbor = NeighborState::permanent;
-        }
         life_.probe_refused(*host, turn.now);
         requeue(*host, turn.now);
     }
@@ -221,7 +217,9 @@ void Engine::take(Host& host, HostLife::Step step, Turn turn) {
 void Engine::probe(const Downstream& downstream, const Ipv6Address& address, Turn turn) {
     probes_.spend(turn.now);
     ++counters_.probes;
-    turn.actions.emplace_back(ProbeHost{downstream.link.index, address});
+    turn.actions.emplace_back(ProbeHost{
+        downstream.link.index, address,
+        downstream.own_addresses.link_local().value_or(Ipv6Address{}), downstream.link.mac});
 }
 
 /// Only an earlier time moves a host in the queue: it is looked at too soon rather than moved by
@@ -383,7 +381,6 @@ void Engine::add_own_address(DownstreamId downstream, const Ipv6Address& address
     if (!address.is_global_unicast()) {
         return;
     }
-    downstreams_[downstream].own_addresses.add(address, 128, false);
     Host* host = hosts_.find({address, downstream});
     if (host == nullptr) {
         host = admit({address, downstream}, downstreams_[downstream].link.mac,

@@ -33,6 +33,8 @@ void Engine::on(const AddressSeen& event, Turn turn) {
             prefixes.add_address(event.address, event.prefix_length);
         });
     } else if (const auto downstream = find_downstream(event.index)) {
+        downstreams_[*downstream].own_addresses.add(event.address, event.prefix_length,
+                                                    event.tentative);
         add_own_address(*downstream, event.address, turn);
     }
 }

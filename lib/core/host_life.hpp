@@ -22,7 +22,8 @@ class HostLife {
 public:
     static constexpr Duration kConfirmWithin = std::chrono::seconds(60);
     static constexpr int kProbes = 3;
-    /// The kernel gives up after 3 tries, 1 s apart by default; past this its word was lost.
+    /// By default the kernel gives up 8 s after a probe that finds a STALE entry (5 s in DELAY,
+    /// then 3 tries). Past this there is no word: the entry is REACHABLE, or the word was lost.
     static constexpr Duration kProbeAnswer = std::chrono::seconds(10);
     static constexpr Duration kProbePause = std::chrono::seconds(1);
 

@@ -1,5 +1,6 @@
 #include "core/nd_message.hpp"
 
+#include <algorithm>
 #include <span>
 
 #include "core/ipv6_packet.hpp"
@@ -134,6 +135,16 @@ NdEvidence evidence_of(const NdMessage& message) {
         return {message.target, Evidence::dad_solicitation};
     }
     return {message.source, Evidence::solicitation};
+}
+
+NdSolicitation neighbor_solicitation(const Ipv6Address& target, const MacAddress& asker) {
+    NdSolicitation message{};
+    message[kType] = kTypeSolicitation;
+    std::copy(target.bytes.begin(), target.bytes.end(), &message[kTarget]);
+    message[kMessageSize] = kOptionSourceLinkLayer;
+    message[kMessageSize + 1] = 1;
+    std::copy(asker.bytes.begin(), asker.bytes.end(), &message[kMessageSize + kOptionHeaderSize]);
+    return message;
 }
 
 }  // namespace solicitd

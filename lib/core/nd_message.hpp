@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "core/evidence.hpp"
 #include "core/ipv6_address.hpp"
 #include "core/ipv6_packet.hpp"
+#include "core/mac_address.hpp"
 
 namespace solicitd {
 
@@ -53,5 +55,11 @@ struct NdEvidence {
     Evidence evidence = Evidence::solicitation;
 };
 [[nodiscard]] NdEvidence evidence_of(const NdMessage& message);
+
+/// The ICMPv6 message that asks for `target`, with the asker's own link-layer address as an option
+/// (RFC 4861 4.3). The checksum is left to who sends it.
+using NdSolicitation = std::array<std::uint8_t, 32>;
+[[nodiscard]] NdSolicitation neighbor_solicitation(const Ipv6Address& target,
+                                                   const MacAddress& asker);
 
 }  // namespace solicitd

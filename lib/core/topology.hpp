@@ -88,7 +88,7 @@ struct Downstream {
 
     Interface link;
     std::uint32_t upstreams = 0;  ///< mask of indexes; 0: not configured any more
-    OwnAddresses own_addresses;   ///< that can lie in a shared prefix
+    OwnAddresses own_addresses;
     /// Reports for their groups say nothing of a host that could be served.
     LinkLocalNeighbors link_locals;
 };

@@ -1,10 +1,12 @@
 #pragma once
 
-#include <memory>
+#include <cstdint>
 #include <span>
+#include <vector>
 
 #include "core/events.hpp"
 #include "core/mld_message.hpp"
+#include "io/icmpv6_socket.hpp"
 
 namespace solicitd::io {
 
@@ -12,27 +14,19 @@ namespace solicitd::io {
 /// packet a call. The membership itself is MulticastPool's; this only tells the snoopers again.
 class MldReporter {
 public:
-    /// Throws std::system_error when the kernel refuses the socket (EPERM: CAP_NET_RAW).
+    /// Throws as Icmpv6Socket does.
     MldReporter();
-    ~MldReporter();
-    MldReporter(const MldReporter&) = delete;
-    MldReporter& operator=(const MldReporter&) = delete;
 
     /// From `source`, a link-local address of that interface, to ff02::16 (v2) or to the group
-    /// itself (v1, the first of `groups`), out of that interface and no other. No more than fit the
-    /// MTU: groups_per_report(). 0 or an errno:
-    ///   EPERM     a firewall of this machine dropped it (nftables, output)
-    ///   ENOBUFS   so did something nearer to the wire (nftables egress), or its queue was full
-    ///   ENODEV    there is no such interface
-    ///   EINVAL    `source` is not its address, or not yet (DAD); the interface is down
-    ///   EMSGSIZE  more than fit: nothing is sent, as snoopers do not put fragments together
-    /// 0 also without carrier, where the kernel sends into the void.
+    /// itself (v1, the first of `groups`). No more than fit the MTU: groups_per_report(). 0 or an
+    /// errno, as Icmpv6Socket::send; EMSGSIZE: more than fit, and nothing is sent, as snoopers do
+    /// not put fragments together.
     [[nodiscard]] int send(Ifindex upstream, const Ipv6Address& source, MldVersion version,
                            std::span<const SolicitedNodeGroup> groups);
 
 private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    Icmpv6Socket socket_;
+    std::vector<std::uint8_t> message_;  // keeps its room between calls
 };
 
 }  // namespace solicitd::io

@@ -1,32 +1,29 @@
 #pragma once
 
-#include <memory>
-
-#include "core/events.hpp"
+#include "core/actions.hpp"
+#include "io/icmpv6_socket.hpp"
 
 namespace solicitd::io {
 
-/// Makes the kernel's NUD ask a host whether it is there.
+/// Asks a host by a Neighbor Solicitation of our own, to its own address, and so has the kernel's
+/// NUD ask, too.
 ///
-/// An entry with a link-layer address is set to NUD_PROBE (RTM_NEWNEIGH, NLM_F_REPLACE): the
-/// kernel asks by unicast at once. Without one, NTF_USE with NLM_F_CREATE makes it ask by
-/// multicast. A PERMANENT or NOARP entry is left as it is (EEXIST); before Linux 5.0 that cannot
-/// be told, and the caller must not pass one: it would become an entry that can expire.
+/// On its way out the packet uses the host's entry in the neighbor table, as any does. From STALE
+/// that leads over DELAY (5 s) to PROBE; without an entry, or with a FAILED one, the kernel asks by
+/// multicast first (RFC 4861 7.3.3). So a host that answers becomes REACHABLE, at once or in some
+/// seconds, and its Advertisement can be captured; one that does not becomes FAILED within 8 s by
+/// default. A REACHABLE entry stays what it is meanwhile, and so does a PERMANENT one for good.
+/// Changing entries over netlink would be faster, but takes CAP_NET_ADMIN.
 class NeighborProber {
 public:
-    /// Throws std::runtime_error when the kernel refuses the socket.
+    /// Throws as Icmpv6Socket does.
     NeighborProber();
-    ~NeighborProber();
-    NeighborProber(const NeighborProber&) = delete;
-    NeighborProber& operator=(const NeighborProber&) = delete;
 
-    /// 0 or an errno (ENODEV, EPERM, EEXIST, ...). The kernel answers inside the request, so this
-    /// does not wait for the host; the host's answer comes as a neighbor event.
-    [[nodiscard]] int probe(Ifindex index, const Ipv6Address& address);
+    /// 0 or an errno, as Icmpv6Socket::send. Does not wait for the host.
+    [[nodiscard]] int probe(const ProbeHost& what);
 
 private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    Icmpv6Socket socket_;
 };
 
 }  // namespace solicitd::io

@@ -55,6 +55,7 @@ struct PacketCapture::Impl {
 
     void open_socket(const std::string& name, const sock_fprog& filter);
     void listen(const std::string& name);
+    bool make_multicast_router(const std::string& name);
     void read_batch();
     void take(const PacketRing::Frame& frame);
     std::size_t receive_long_packet();
@@ -63,7 +64,8 @@ struct PacketCapture::Impl {
     [[nodiscard]] bool is_bound() const;
 
     const Ifindex index;
-    const CaptureMode mode;
+    CaptureMode mode;
+    bool lacks_mcast_router = false;
     std::uint64_t& dropped;
     const Sink sink;
     const std::function<void()> unbound;
@@ -115,15 +117,11 @@ void PacketCapture::Impl::open_socket(const std::string& name, const sock_fprog&
 
 void PacketCapture::Impl::listen(const std::string& name) {
     if (mode == CaptureMode::mcast_router) {
-        try {
-            router.emplace(index);
-        } catch (const std::system_error& error) {
-            throw std::system_error(error.code(),
-                                    name +
-                                        ": cannot make the bridge a multicast router, which "
-                                        "needs CAP_NET_ADMIN");
+        if (make_multicast_router(name)) {
+            return;
         }
-        return;
+        lacks_mcast_router = true;
+        mode = CaptureMode::allmulti;
     }
     packet_mreq request{};
     request.mr_ifindex = static_cast<int>(index);
@@ -131,6 +129,19 @@ void PacketCapture::Impl::listen(const std::string& name) {
     if (setsockopt(fd.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) < 0) {
         throw std::system_error(errno, std::generic_category(),
                                 name + ": cannot receive all multicast");
+    }
+}
+
+/// false: we may not. Most is heard nevertheless, so it is no reason to hear nothing.
+bool PacketCapture::Impl::make_multicast_router(const std::string& name) {
+    try {
+        router.emplace(index);
+        return true;
+    } catch (const std::system_error& error) {
+        if (error.code().value() == EPERM) {
+            return false;
+        }
+        throw std::system_error(error.code(), name + ": cannot make the bridge a multicast router");
     }
 }
 
@@ -236,6 +247,10 @@ PacketCapture::~PacketCapture() = default;
 
 CaptureMode PacketCapture::mode() const {
     return impl_->mode;
+}
+
+bool PacketCapture::lacks_mcast_router() const {
+    return impl_->lacks_mcast_router;
 }
 
 }  // namespace solicitd::io

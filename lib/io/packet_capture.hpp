@@ -39,8 +39,9 @@ public:
     /// `mode` is not automatic; mcast_router is for a bridge only. `dropped` counts what the kernel
     /// dropped because we did not read in time, and outlives this object. `unbound` is called once
     /// the interface was deleted: this object never hears anything again, and must not be destroyed
-    /// before the call returns. Throws std::system_error when the interface went away, a right is
-    /// missing (EPERM: CAP_NET_RAW, or CAP_NET_ADMIN for mcast_router), or memory for the ring.
+    /// before the call returns. Throws std::system_error when the interface went away, CAP_NET_RAW
+    /// is missing (EPERM), or memory for the ring. Where CAP_NET_ADMIN for mcast_router is missing
+    /// and the bridge is none yet, it does as with allmulti.
     PacketCapture(EventLoop& loop, Ifindex index, const std::string& name, CaptureMode mode,
                   const sock_fprog& filter, std::uint64_t& dropped, Sink sink,
                   std::function<void()> unbound);
@@ -48,7 +49,10 @@ public:
     PacketCapture& operator=(PacketCapture&&) noexcept;
     ~PacketCapture();
 
+    /// What it really does.
     [[nodiscard]] CaptureMode mode() const;
+    /// It was to be mcast_router, and was not permitted to.
+    [[nodiscard]] bool lacks_mcast_router() const;
 
 private:
     struct Impl;

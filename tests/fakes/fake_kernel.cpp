@@ -244,13 +244,20 @@ int FakeKernel::probe(Ifindex index, const Ipv6Address& address) {
         return EINVAL;
     }
     const NeighborKey key{index, address};
-    const auto it = neighbors_.find(key);
-    if (it != neighbors_.end() && it->second.state == NeighborState::permanent) {
-        return EEXIST;
+    switch (neighbor(lan->name, address)) {
+        case NeighborState::none:
+        case NeighborState::failed: enter(key, NeighborState::incomplete); break;
+        case NeighborState::stale: enter(key, NeighborState::delay); break;
+        case NeighborState::reachable:
+        case NeighborState::permanent:
+            if (answers(key)) {
+                host_says(address, lan->name, Evidence::advertisement);
+            }
+            break;
+        case NeighborState::incomplete:
+        case NeighborState::delay:
+        case NeighborState::probe: break;  // being asked already
     }
-    const bool has_mac = it != neighbors_.end() && it->second.state != NeighborState::failed &&
-                         it->second.state != NeighborState::incomplete;
-    enter(key, has_mac ? NeighborState::probe : NeighborState::incomplete);
     return 0;
 }
 
@@ -296,6 +303,9 @@ void FakeKernel::run_timers(TimePoint now) {
         } else if (answers(key)) {
             entry.mac = mac_of(key.second);
             enter(key, NeighborState::reachable);
+            host_says(key.second, link(key.first)->name, Evidence::advertisement);
+        } else if (entry.state == NeighborState::delay) {
+            enter(key, NeighborState::probe);
         } else if (++entry.tries > kTries) {
             enter(key, NeighborState::failed);
         } else {
@@ -398,11 +408,21 @@ void FakeKernel::enter(const NeighborKey& key, NeighborState state) {
     timers_.erase({entry.next_step, key});
     entry.state = state;
     entry.tries = 0;
-    const bool asking = state == NeighborState::probe || state == NeighborState::incomplete;
-    if (asking || state == NeighborState::reachable) {
-        entry.tries = asking ? 1 : 0;
-        entry.next_step = now_ + (asking ? kAnswer : kReachable);
+    const auto until = [&](Duration after) {
+        entry.next_step = now_ + after;
         timers_.insert({entry.next_step, key});
+    };
+    switch (state) {
+        case NeighborState::probe:
+        case NeighborState::incomplete:
+            entry.tries = 1;
+            until(kAnswer);
+            break;
+        case NeighborState::delay:
+            until(answers(key) ? kAnswer : kDelay);
+            return;  // kernel: __neigh_event_send tells nobody
+        case NeighborState::reachable: until(kReachable); break;
+        default: break;
     }
     notify(NeighborSeen{key.first, key.second, entry.mac, state});
 }

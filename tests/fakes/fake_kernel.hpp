@@ -53,6 +53,7 @@ public:
 
     static constexpr Duration kAnswer = std::chrono::milliseconds(2);
     static constexpr Duration kRetransmit = std::chrono::seconds(1);
+    static constexpr Duration kDelay = std::chrono::seconds(5);
     static constexpr Duration kReachable = std::chrono::seconds(30);
     static constexpr int kTries = 3;
 

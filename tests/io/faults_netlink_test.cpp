@@ -18,7 +18,6 @@
 #include "io/check/route_lookup.hpp"
 #include "io/event_loop.hpp"
 #include "io/kernel.hpp"
-#include "io/neighbor_prober.hpp"
 #include "io/netlink_monitor.hpp"
 
 namespace solicitd::io {
@@ -61,67 +60,6 @@ protected:
     Ifindex lan_ = 0;
     Ifindex bridge_ = 0;
 };
-
-TEST_F(FaultyNetlink, AProberIsThereOrTheReasonIsTold) {
-    EachFault fault;
-    while (fault.next()) {
-        const Outcome outcome = fault.during([&] { const NeighborProber prober; });
-        SCOPED_TRACE(fault.text());
-        EXPECT_EQ(outcome.failed(), fault.struck() && fault.call() != "close");
-        if (outcome.failed()) {
-            expect_reason(outcome, fault);
-        }
-    }
-}
-
-TEST_F(FaultyNetlink, AProbeThatFailsTellsTheErrnoAndTheNextOneWorks) {
-    NeighborProber prober;
-    EachFault fault;
-    while (fault.next()) {
-        run("ip -6 neigh replace 2001:db8::99 lladdr 02:00:00:00:00:42 dev lan0 nud stale");
-        const Outcome outcome = fault.during([&] { return prober.probe(lan_, kHost); });
-        SCOPED_TRACE(fault.text());
-        if (fault.struck() && fault.error() != EINTR) {
-            EXPECT_EQ(outcome.error, fault.error() == kShort ? ENOMEM : fault.error());
-        } else {
-            EXPECT_FALSE(outcome.failed());
-        }
-        EXPECT_EQ(prober.probe(lan_, kHost), 0) << "out of step with its answers";
-        EXPECT_EQ(prober.probe(9999, kHost), ENODEV) << "out of step with its answers";
-    }
-}
-
-TEST_F(FaultyNetlink, AnUnknownHostsProbeIsThreeRequestsEachOfWhichMayFail) {
-    NeighborProber prober;
-    EachFault fault({"sendmsg"});
-    while (fault.next()) {
-        (void)output("ip -6 neigh del 2001:db8::99 dev lan0 2>&1 || true");
-        const Outcome outcome = fault.during([&] { return prober.probe(lan_, kHost); });
-        SCOPED_TRACE(fault.text());
-        EXPECT_EQ(outcome.error, fault.error());
-    }
-    EXPECT_THAT(fault.text(), HasSubstr("call 4"));
-}
-
-// To ask a permanent entry would make it one that expires.
-TEST_F(FaultyNetlink, AnEntryOfWhichNothingCanBeToldIsLeftAlone) {
-    run("ip -6 neigh replace 2001:db8::99 lladdr 02:00:00:00:00:42 dev lan0 nud permanent");
-    NeighborProber prober;
-    EachFault fault;
-    while (fault.next()) {
-        const Outcome outcome = fault.during([&] { return prober.probe(lan_, kHost); });
-        SCOPED_TRACE(fault.text());
-        EXPECT_TRUE(outcome.failed());
-        EXPECT_THAT(output("ip -6 neigh show 2001:db8::99 dev lan0 nud all"),
-                    HasSubstr("PERMANENT"));
-    }
-}
-
-TEST_F(FaultyNetlink, ALostAnswerIsAnErrorAndNothingIsWaitedFor) {
-    NeighborProber prober;
-    const Fault lost("recv", EAGAIN, 1, Fault::kAlways);
-    EXPECT_EQ(prober.probe(lan_, kHost), EIO);
-}
 
 TEST_F(FaultyNetlink, ABridgesSettingIsReadOrTheErrnoTold) {
     EachFault fault;

@@ -29,6 +29,7 @@
 #include "io/kernel_groups.hpp"
 #include "io/mld_reporter.hpp"
 #include "io/multicast_pool.hpp"
+#include "io/neighbor_prober.hpp"
 #include "io/service_manager.hpp"
 
 namespace solicitd::io {
@@ -180,6 +181,19 @@ TEST_F(FaultySockets, AReportTellsItsErrnoAndTheNextOneGoes) {
     const Fault interrupted("sendmsg", EINTR, 1, 3);
     EXPECT_EQ(send(), 0);
     EXPECT_EQ(interrupted.struck(), 3);
+}
+
+TEST_F(FaultySockets, AProbeTellsItsErrnoAndTheNextOneGoes) {
+    NeighborProber prober;
+    run("ip address add 2001:db8::1/64 dev eth9 nodad");
+    const ProbeHost what{upstream_, Ipv6Address::parse("2001:db8::99").value(), {}, {}};
+    EachFault fault;
+    while (fault.next()) {
+        const Outcome outcome = fault.during([&] { return prober.probe(what); });
+        SCOPED_TRACE(fault.text());
+        EXPECT_EQ(outcome.error, fault.struck() && fault.error() != EINTR ? fault.error() : 0);
+        EXPECT_EQ(prober.probe(what), 0);
+    }
 }
 
 TEST_F(FaultySockets, ATrialTellsTheTruthOrNothing) {

@@ -80,6 +80,7 @@ TEST_F(SystemFactsTest, TellsOfTheInterfacesAsTheyAre) {
     EXPECT_EQ(facts.downstreams[0].name, "br0");
     EXPECT_TRUE(facts.downstreams[0].usable());
     EXPECT_FALSE(facts.downstreams[0].snooping_bridge);
+    EXPECT_EQ(facts.downstreams[0].multicast_router, std::nullopt);
     EXPECT_THAT(facts.downstreams[0].routes, ElementsAre(route("br0", "2001:db8:1::/64", 256)));
     EXPECT_TRUE(facts.kernel.has_value());
     EXPECT_FALSE(facts.daemon.has_value());
@@ -88,6 +89,9 @@ TEST_F(SystemFactsTest, TellsOfTheInterfacesAsTheyAre) {
 TEST_F(SystemFactsTest, FollowsWhatHappensToThem) {
     run("ip link set br0 type bridge mcast_snooping 1");
     EXPECT_TRUE(downstream().snooping_bridge);
+    EXPECT_EQ(downstream().multicast_router, false);
+    run("ip link set br0 type bridge mcast_router 2");
+    EXPECT_EQ(downstream().multicast_router, true);
     run("ip link set eth9 mtu 1279");
     EXPECT_FALSE(upstream().link.has_ipv6);
     run("ip link set eth9 mtu 1500; echo 1 > /proc/sys/net/ipv6/conf/eth9/disable_ipv6");

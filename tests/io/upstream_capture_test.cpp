@@ -171,7 +171,8 @@ TEST_F(UpstreamCapture, HearsNothingOfOurOwn) {
     test::run("sysctl -q -w net.ipv6.conf.near.force_mld_version=1");
     test::run("ip address add fe80::2/64 dev near nodad");
     NeighborProber prober;
-    ASSERT_EQ(prober.probe(test::index_of("near"), kHost), 0);
+    test::run("ip route add 2001:db8::/32 dev near");
+    ASSERT_EQ(prober.probe({test::index_of("near"), kHost, {}, {}}), 0);
     bool asked = false;
     bool reported = false;
     while (!asked || !reported) {

@@ -32,7 +32,33 @@ eventually 5 saw plain "in na ${prefix}61:1"
 assert_not saw plain "in ns ${prefix}61:1"
 assert_not joined "$(group_of "${prefix}61:1")"
 
-step "--capture mcast-router"
+# What CAP_NET_ADMIN alone allows, and the unit does not give.
+not_permitted='may not make the bridge br0 a multicast router, for want of CAP_NET_ADMIN: '
+if [ "$SOLICITD_CONFINED" = yes ]; then
+    step "--capture mcast-router without CAP_NET_ADMIN: it says so, and hears what is to be heard"
+    mld_evidence=true
+    start_daemon --capture mcast-router eth9 br0
+    eventually 1 logged "$not_permitted"
+    assert_match "settings" 'mcast_router 1 allmulti [1-9]' "$(settings)"
+    give_address host1 "${prefix}61:3" # its report tells, where its DAD is hidden
+    eventually 5 joined "$(group_of "${prefix}61:3")"
+    stop_daemon
+    assert_equal "put back" "$before" "$(settings)"
+
+    step "... which is all when the administrator has made it one"
+    in_ns router ip link set br0 type bridge mcast_router 2
+    : >"$daemon_log"
+    start_daemon --capture mcast-router eth9 br0
+    learns_by_dad
+    assert_not logged "$not_permitted"
+    stop_daemon
+    assert_equal "mcast_router" 2 "$(mcast_router)"
+    in_ns router ip link set br0 type bridge mcast_router 1
+    mld_evidence=false
+fi
+
+step "--capture mcast-router, permitted"
+permit CAP_NET_ADMIN
 start_daemon --capture mcast-router eth9 br0
 assert_equal "mcast_router" 2 "$(mcast_router)"
 learns_by_dad
@@ -54,8 +80,7 @@ assert_not [ "$(settings)" = "$before" ]
 stop_daemon
 assert_equal "put back" "$before" "$(settings)"
 
-# The bridge heeds ALLMULTI since Linux 6.16.
-if printf '6.16\n%s\n' "$(uname -r)" | sort -CV; then
+if bridge_heeds_allmulti; then
     for mode in allmulti auto; do
         step "--capture $mode on this kernel, $(uname -r)"
         start_daemon --capture "$mode" eth9 br0

@@ -279,14 +279,14 @@ while True:
         f.write(words)
     os.rename(f"{directory}/new", f"{directory}/state.json")
 END
-spawn router setpriv --bounding-set -net_admin --inh-caps -net_admin \
+spawn router setpriv --bounding-set -net_raw --inh-caps -net_raw \
     python3 "$work/stand_in.py" "$work/run" "$work/words.json" >"$work/stand_in.log"
 wait_for 5 grep -q holds "$work/stand_in.log"
 check --json
 assert_equal "findings" "no-capability null groups-lost eth9" \
     "$(jq -r '[.findings[] | "\(.id) \(.interface)"] | join(" ")' <<<"$output")"
 check
-assert_match "text" "^solicitd \\(pid $spawned\\) runs without CAP_NET_ADMIN: " "$output"
+assert_match "text" "^solicitd \\(pid $spawned\\) runs without CAP_NET_RAW: " "$output"
 kill "$spawned"
 wait "$spawned" || true
 start_daemon

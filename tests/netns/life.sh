@@ -4,7 +4,7 @@
 make_topology
 
 readonly linger=4
-set_sysctl router net.ipv6.neigh.br0.retrans_time_ms=100
+give_up_soon br0
 group1=$(group_of "$host1")
 group2=$(group_of "$host2")
 seen_since() { [ "$(grep -c "out ns $1 .* unicast" "$work/br0.wire")" -gt "$2" ]; }

@@ -23,6 +23,8 @@ struct SystemFacts {
         bool running = false;   ///< up, with carrier
         bool has_ipv6 = false;  ///< the kernel runs IPv6 on it
         bool snooping_bridge = false;
+        /// It passes all multicast up whoever joined: its multicast_router is 2.
+        std::optional<bool> multicast_router;
         std::string bridge;  ///< that it is a port of; "": of none
         /// net.ipv6.conf.NAME.forwarding: it acts as a router there.
         std::optional<bool> forwarding;

@@ -33,15 +33,18 @@ void look_at_bridge_port(const Interface& link, Findings& findings) {
 }
 
 void look_at_capture(const SystemFacts& facts, const Interface& downstream, Findings& findings) {
-    if (facts.capture == CaptureMode::allmulti && downstream.snooping_bridge && facts.kernel &&
-        *facts.kernel < kBridgeHonorsAllmulti) {
-        findings.push_back(
-            {FindingId::deaf_capture, downstream.name,
-             "new hosts are not heard: the bridge snoops, and before Linux 6.16 it hides their "
-             "Neighbor Discovery from capture = \"allmulti\" (this is Linux " +
-                 std::to_string(facts.kernel->major) + '.' + std::to_string(facts.kernel->minor) +
-                 ')',
-             "capture = \"auto\""});
+    if (!downstream.snooping_bridge || downstream.multicast_router != false || !facts.kernel ||
+        *facts.kernel >= kBridgeHonorsAllmulti || facts.capture == CaptureMode::promisc) {
+        return;
+    }
+    // Of the other modes the daemon makes it one, if it may; before it runs that is not known.
+    if (facts.capture == CaptureMode::allmulti || facts.daemon) {
+        findings.push_back({FindingId::deaf_capture, downstream.name,
+                            "new hosts' Neighbor Discovery is not heard, only their MLD reports: "
+                            "the bridge snoops, and hides it before Linux 6.16 (this is Linux " +
+                                std::to_string(facts.kernel->major) + '.' +
+                                std::to_string(facts.kernel->minor) + ')',
+                            "ip link set " + downstream.name + " type bridge mcast_router 2"});
     }
 }
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace solicitd::rules {
 namespace {
@@ -75,21 +75,11 @@ void look_at_daemon(const SystemFacts::Daemon& daemon, Findings& findings) {
                             "_PID=" +
                                 std::to_string(daemon.pid)});
     }
-    if (!daemon.capabilities) {
-        return;
-    }
-    constexpr std::pair<unsigned, std::string_view> kNeeded[] = {{13, "CAP_NET_RAW"},
-                                                                 {12, "CAP_NET_ADMIN"}};
-    std::string missing;
-    for (const auto& [bit, name] : kNeeded) {
-        if ((*daemon.capabilities >> bit & 1U) == 0) {
-            missing.append(missing.empty() ? "" : " and ").append(name);
-        }
-    }
-    if (!missing.empty()) {
-        findings.push_back({FindingId::no_capability, "", named + " runs without " + missing,
-                            "start it as the service does (AmbientCapabilities=CAP_NET_RAW "
-                            "CAP_NET_ADMIN), or as root"});
+    constexpr std::uint64_t kNetRaw = 1ULL << 13U;  // linux/capability.h
+    if (daemon.capabilities && (*daemon.capabilities & kNetRaw) == 0) {
+        findings.push_back({FindingId::no_capability, "", named + " runs without CAP_NET_RAW",
+                            "start it as the service does (AmbientCapabilities=CAP_NET_RAW), or "
+                            "as root"});
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/limits.hpp"
 #include "core/on_link_prefixes.hpp"
+#include "io/bridge_mcast_router.hpp"
 #include "io/capture_mode.hpp"
 #include "io/check/link_survey.hpp"
 #include "io/check/mld_trial.hpp"
@@ -45,6 +46,17 @@ std::optional<KernelGroups> groups_in_kernel() {
     }
 }
 
+std::optional<bool> is_multicast_router(const LinkSeen& link) {
+    if (!link.snooping_bridge) {
+        return std::nullopt;
+    }
+    try {
+        return read_mcast_router(link.index) == McastRouter::always;
+    } catch (const std::system_error&) {
+        return std::nullopt;  // it went away
+    }
+}
+
 /// One look at one machine.
 class Gatherer {
 public:
@@ -60,6 +72,7 @@ public:
         facts.has_ipv6 =
             link->mtu >= kLeastMtu && !read_switch(name, "disable_ipv6").value_or(false);
         facts.snooping_bridge = link->snooping_bridge;
+        facts.multicast_router = is_multicast_router(*link);
         facts.bridge = name_of(link->bridge);
         facts.forwarding = read_switch(name, "forwarding");
         facts.force_forwarding = read_switch(name, "force_forwarding").value_or(false);

@@ -47,10 +47,17 @@ confine_daemon() {
     fi
 }
 
+# permit CAPABILITY: from the next start on, as a drop-in of the administrator's would.
+permit() {
+    [ "$SOLICITD_CONFINED" = yes ] || return 0
+    [ ${#confined[@]} -gt 0 ] || confine_daemon
+    confined+=(--with "$1")
+}
+
 # own_directories: what RuntimeDirectory= and StateDirectory= would do.
 own_directories() {
     install -d -m 0755 "$work/run" "$work/state"
-    if [ "${confined[*]: -2:1}" = --uid ]; then
+    if [[ " ${confined[*]} " == *" --uid "* ]]; then
         chown -R "$daemon_user:$daemon_user" "$work/run" "$work/state"
     fi
 }

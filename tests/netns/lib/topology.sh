@@ -93,6 +93,19 @@ start_ovs_snooping() {
         other_config:mcast-snooping-aging-time=15
 }
 
+bridge_heeds_allmulti() { printf '6.16\n%s\n' "$(uname -r)" | sort -CV; }
+
+# give_up_soon INTERFACE...: the router's kernel knows in some 2 s, not in up to 53, that a neighbor
+# is gone: it trusts one that answered, then waits with its question, then repeats it.
+give_up_soon() {
+    local interface
+    for interface; do
+        set_sysctl router "net.ipv6.neigh.$interface.base_reachable_time_ms=1000"
+        set_sysctl router "net.ipv6.neigh.$interface.delay_first_probe_time=1"
+        set_sysctl router "net.ipv6.neigh.$interface.retrans_time_ms=100"
+    done
+}
+
 # add_host NAME [BRIDGE]: a host with a default route and no global address yet.
 add_host() {
     add_unplugged_host "$1"

@@ -1,0 +1,94 @@
+#include "io/icmpv6_socket.hpp"
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <system_error>
+
+namespace solicitd::io {
+namespace {
+
+in6_addr to_in6(const Ipv6Address& address) {
+    in6_addr out{};
+    std::memcpy(&out, address.bytes.data(), address.bytes.size());
+    return out;
+}
+
+[[noreturn]] void fail(const std::string& what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+}  // namespace
+
+Icmpv6Socket::Icmpv6Socket(const char* purpose)
+    : purpose_(purpose),
+      fd_(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6)) {
+    if (!fd_) {
+        fail(std::string("cannot open a raw socket for ") + purpose + " (needs CAP_NET_RAW)");
+    }
+    // All ICMPv6 of this machine would pile up here.
+    icmp6_filter nothing{};
+    ICMP6_FILTER_SETBLOCKALL(&nothing);
+    set(IPPROTO_ICMPV6, ICMP6_FILTER, &nothing, sizeof nothing);
+    const int none = 0;
+    set(SOL_SOCKET, SO_RCVBUF, &none, sizeof none);
+
+    set(IPV6_DONTFRAG, 1);
+    set(IPV6_AUTOFLOWLABEL, 0);  // what the kernel says for itself has none
+}
+
+void Icmpv6Socket::set(int level, int option, const void* value, std::size_t size) {
+    if (setsockopt(fd_.get(), level, option, value, static_cast<socklen_t>(size)) != 0) {
+        fail(std::string("cannot set up the socket for ") + purpose_);
+    }
+}
+
+void Icmpv6Socket::set(int option, int value) {
+    set(IPPROTO_IPV6, option, &value, sizeof value);
+}
+
+void Icmpv6Socket::set(int option, std::span<const std::uint8_t> value) {
+    set(IPPROTO_IPV6, option, value.data(), value.size());
+}
+
+int Icmpv6Socket::send(Ifindex index, const Ipv6Address& source, const Ipv6Address& destination,
+                       std::span<const std::uint8_t> message) {
+    sockaddr_in6 to{};
+    to.sin6_family = AF_INET6;
+    to.sin6_addr = to_in6(destination);
+
+    const in6_pktinfo from{to_in6(source), index};
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(from))> control{};
+
+    // sendmsg takes what it only reads as if it were to write there.
+    iovec content{const_cast<std::uint8_t*>(message.data()), message.size()};
+    msghdr packet{};
+    packet.msg_name = &to;
+    packet.msg_namelen = sizeof(to);
+    packet.msg_iov = &content;
+    packet.msg_iovlen = 1;
+    packet.msg_control = control.data();
+    packet.msg_controllen = control.size();
+    cmsghdr* const header = CMSG_FIRSTHDR(&packet);
+    header->cmsg_level = IPPROTO_IPV6;
+    header->cmsg_type = IPV6_PKTINFO;
+    header->cmsg_len = CMSG_LEN(sizeof(from));
+    std::memcpy(CMSG_DATA(header), &from, sizeof(from));
+
+    for (;;) {
+        if (sendmsg(fd_.get(), &packet, 0) >= 0) {
+            return 0;
+        }
+        if (errno != EINTR) {
+            return errno;
+        }
+    }
+}
+
+}  // namespace solicitd::io
