@@ -25,6 +25,11 @@ std::string_view remedy(int error) {
     }
 }
 
+/// Packets that we send need an entry there as well.
+constexpr std::string_view kIfTheTableIsFull =
+    "; if it goes on, the neighbor table is full (dmesg: neighbor table overflow): raise "
+    "net.ipv6.neigh.default.gc_thresh3";
+
 /// What to do about a report of ours that the kernel refuses to send, where that is known.
 std::string remedy_for_reports(int error) {
     switch (error) {
@@ -35,8 +40,23 @@ std::string remedy_for_reports(int error) {
                 "drops them: {}",
                 kAllowMld);
         case EINVAL:  // kernel: ip6_finish_output2, or an address that DAD is not done with
-            return "; if it goes on, the neighbor table is full (dmesg: neighbor table overflow): "
-                   "raise net.ipv6.neigh.default.gc_thresh3";
+            return std::string(kIfTheTableIsFull);
+        default: return "";
+    }
+}
+
+/// What to do about a host that cannot be asked, where that is known.
+std::string_view remedy_for_probes(int error) {
+    switch (error) {
+        case EPERM:
+        case EACCES:
+            return "; a firewall of this machine (or IPAddressDeny= of the service) drops the "
+                   "question: allow outgoing ICMPv6 type 135";
+        case ENETUNREACH:
+        case EHOSTUNREACH:
+            return "; no route leads there, so the router cannot reach it either: see ip -6 route";
+        case EINVAL:  // kernel: ip6_finish_output2, or an address that DAD is not done with
+            return kIfTheTableIsFull;
         default: return "";
     }
 }
@@ -115,6 +135,7 @@ spdlog::level::level_enum level_of(NoticeKind kind) {
         case NoticeKind::interface_lost:
         case NoticeKind::bridge_port:
         case NoticeKind::no_prefix:
+        case NoticeKind::probe_failed:
         case NoticeKind::refused: return spdlog::level::warn;
         case NoticeKind::report_failed:
         case NoticeKind::join_failed: return spdlog::level::err;
@@ -281,6 +302,12 @@ io::Record journal_record(const Notice& notice) {
         case NoticeKind::reports_pass:
             say("5abd2ede01b94b51a098aa68c0a61100",
                 fmt::format("MLD reports get out on {} again", interface));
+            break;
+        case NoticeKind::probe_failed:
+            say("7ac171fcb80441228b31b0a3438eb5d6",
+                fmt::format("cannot ask {} on {} whether it is there: {}; it is kept{}", host,
+                            interface, std::strerror(notice.error),
+                            remedy_for_probes(notice.error)));
             break;
         case NoticeKind::lan_asked:
             say("24ac738e61bf498f92c3995d2bbdec83",

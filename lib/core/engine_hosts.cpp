@@ -98,6 +98,14 @@ void Engine::on(const ProbeResult& event, Turn turn) {
         return;
     }
     ++counters_.probe_errors;
+    const auto downstream = find_downstream(event.index);
+    if (downstream && downstreams_[*downstream].probe_notices.available_at() <= turn.now) {
+        downstreams_[*downstream].probe_notices.spend(turn.now);
+        Notice notice(NoticeKind::probe_failed, downstreams_[*downstream].link.name);
+        notice.host = event.address;
+        notice.error = event.error;
+        turn.actions.emplace_back(std::move(notice));
+    }
     if (Host* host = find_host(event.index, event.address)) {
         life_.probe_refused(*host, turn.now);
         requeue(*host, turn.now);

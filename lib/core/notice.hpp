@@ -46,6 +46,7 @@ enum class NoticeKind : std::uint8_t {
     report_recovered,        ///< interface
     reports_discarded,  ///< interface, count = packets: the kernel dropped our reports (a firewall)
     reports_pass,       ///< interface: after reports_discarded
+    probe_failed,       ///< interface, host, error: of the first one in an hour
     lan_asked,          ///< interface = upstream, host: asked for there and known to nobody
     refused,            ///< interface, host, mac: of the last one; refusals: at most once a minute
 };

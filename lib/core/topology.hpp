@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -89,6 +90,7 @@ struct Downstream {
     Interface link;
     std::uint32_t upstreams = 0;  ///< mask of indexes; 0: not configured any more
     OwnAddresses own_addresses;
+    RateLimit probe_notices{1, std::chrono::hours(1)};
     /// Reports for their groups say nothing of a host that could be served.
     LinkLocalNeighbors link_locals;
 };

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <deque>
+#include <vector>
 
 #include "engine_fixture.hpp"
 #include "fakes/allocations.hpp"
@@ -490,9 +492,38 @@ TEST_F(RunningEngineTest, ProbesThatTheKernelRefusesCountForNothing) {
     kernel.refuse_probes(ENOBUFS);
     world.run_for(hours(10));
     EXPECT_TRUE(held(kHost));
+    std::vector<Notice> told = world.notices();
+    std::erase_if(told, [](const Notice& each) { return each.kind != NoticeKind::probe_failed; });
+    ASSERT_THAT(told, SizeIs(testing::AllOf(testing::Ge(9), testing::Le(10)))) << "each hour";
+    EXPECT_EQ(told[0].interface, "br0");
+    EXPECT_EQ(told[0].host, kHost);
+    EXPECT_EQ(told[0].error, ENOBUFS);
     kernel.refuse_probes(0);
     world.run_for(hours(1));
     EXPECT_FALSE(held(kHost));
+}
+
+TEST_F(RunningEngineTest, AHostIsAskedFromOurLinkLocalAddressThere) {
+    const Ipv6Address ours = address("fe80::1");
+    const Ipv6Address tentative = address("fe80::2");
+    world.handle(AddressSeen{kernel.index("br0"), tentative, 64, true});
+    appear(kHost);
+    world.run_for(minutes(10));
+    const auto asked_from = [this](const Ipv6Address& source) {
+        const auto probes = world.all<ProbeHost>();
+        return std::any_of(probes.begin(), probes.end(), [&](const ProbeHost& probe) {
+            return probe.source == source && probe.mac == kernel.link("br0")->mac;
+        });
+    };
+    EXPECT_TRUE(asked_from(Ipv6Address{}));  // the kernel chooses
+    EXPECT_FALSE(asked_from(tentative));
+    kernel.add_address("br0", ours, 64);
+    world.run_for(minutes(10));
+    EXPECT_TRUE(asked_from(ours));
+    world.log.clear();
+    kernel.remove_address("br0", ours);
+    world.run_for(minutes(10));
+    EXPECT_FALSE(asked_from(ours));
 }
 
 TEST_F(RunningEngineTest, NobodyIsLeftUnaskedAfterASuspend) {

@@ -172,6 +172,25 @@ TEST(JournalText, ReportsThatDoNotGetOutNameTheRemedy) {
               "to once a minute");
 }
 
+TEST(JournalText, AHostThatCannotBeAskedIsKeptAndTheRemedyNamed) {
+    Notice failed = notice(NoticeKind::probe_failed);
+    failed.host = Ipv6Address::parse("2001:db8::1");
+    failed.error = EPERM;
+    const std::string cannot = "cannot ask 2001:db8::1 on eth9 whether it is there: ";
+    EXPECT_EQ(text_of(failed),
+              cannot +
+                  "Operation not permitted; it is kept; a firewall of this machine (or "
+                  "IPAddressDeny= of the service) drops the question: allow outgoing ICMPv6 "
+                  "type 135");
+    failed.error = ENETUNREACH;
+    EXPECT_THAT(text_of(failed), HasSubstr("Network is unreachable; it is kept; no route leads"));
+    failed.error = EINVAL;
+    EXPECT_THAT(text_of(failed),
+                HasSubstr("it is kept; if it goes on, the neighbor table is full"));
+    failed.error = ENODEV;
+    EXPECT_EQ(text_of(failed), cannot + "No such device; it is kept");
+}
+
 TEST(JournalText, AnAnnouncementSaysWhy) {
     Notice announced = notice(NoticeKind::announced);
     announced.reason = "a new querier";

@@ -3,6 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 need nft
 make_topology
+give_up_soon br0
 
 # drop MATCH...: what goes out of the router.
 drop() {
@@ -48,3 +49,17 @@ allow
 eventually 65 switch_forwards "$(group_of "${prefix}14:4")"
 eventually 10 problems_are ""
 assert logged 'MLD reports can be sent on eth9 again'
+stop_daemon
+
+step "Solicitations are dropped: a host that cannot be asked is kept, however silent"
+: >"$daemon_log"
+start_daemon --host-timeout 1 --linger 0 eth9 br0
+say_nd host2 na "$host2"
+eventually 5 joined "$(group_of "$host2")"
+in_ns host2 ip link set eth0 down
+drop icmpv6 type 135
+eventually 10 logged "cannot ask .* on br0 whether it is there: Operation not permitted; it is kept"
+stays 5 joined "$(group_of "$host2")"
+assert_equal "times that it was told" 1 "$(grep -c 'cannot ask' "$daemon_log")"
+allow
+eventually 60 is_not joined "$(group_of "$host2")"

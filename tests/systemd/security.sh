@@ -11,7 +11,7 @@ SOLICITD=$(command -v solicitd)
 property() { systemctl show --value -p "$1" solicitd; }
 records() { journalctl -u solicitd -o cat | grep -Eq -- "$1"; }
 
-# What the unit gives away, each item for a reason in docs/adr/0018-two-capabilities.md; there,
+# What the unit gives away, each item for a reason in docs/adr/0018-one-capability.md; there,
 # too, is why the figure cannot be lower.
 readonly exposure=15 # tenths
 given_away() {
