@@ -1,15 +1,19 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <iomanip>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -17,12 +21,15 @@
 #include "bench/packet_socket.hpp"
 #include "fakes/mld_packets.hpp"
 #include "fakes/nd_packets.hpp"
+#include "netns/live_frames.hpp"
 
 /// Somebody on the link who means harm: frames of one kind, RATE a second (0: as many as it can),
 /// for SECONDS or until SIGTERM. Tells how many there were.
 ///
-///     flooder INTERFACE KIND RATE SECONDS [MAC|random [ADDRESS]]
+///     flooder [--into] INTERFACE KIND RATE SECONDS [MAC|random [ADDRESS]]
 ///
+/// --into: the frames come in through the interface; else they go out. That takes LiveFrames, which
+/// are many more. Exit status 3: this kernel, or this user, makes none.
 /// MAC: of all frames; by default, each has a random one. ADDRESS: the host that `na` and `ns`
 /// speak for. Else, and in all other kinds, random ones.
 namespace {
@@ -31,15 +38,17 @@ using namespace solicitd;
 using test::Packet;
 using Clock = std::chrono::steady_clock;
 
-/// Sixteen times as many as the daemon has room for hosts: sent again and again, each is new to it.
-constexpr std::size_t kFrames = 65536;
+/// Four times as many as the daemon has room for hosts: sent again and again, each is new to it.
+constexpr std::size_t kFrames = 16384;
 constexpr std::size_t kLongFrames = 2048;
-constexpr std::size_t kBatch = 64;
 
-volatile std::sig_atomic_t told_to_end = 0;
+std::atomic<bool> told_to_end = false;
 
 class Forger {
 public:
+    /// Where LiveFrames may salt the target of `dad`: before what its group is made of.
+    static constexpr std::size_t kSalt = 8;
+
     Forger(std::string mac, std::string host) : mac_(std::move(mac)), host_(std::move(host)) {}
 
     [[nodiscard]] std::uint8_t byte() { return static_cast<std::uint8_t>(random_()); }
@@ -65,7 +74,11 @@ public:
     }
 
     [[nodiscard]] Packet dad(const Packet& options = {}) {
-        return test::dad_solicitation(address(), options);
+        Ipv6Address target = address();
+        for (std::size_t i = kSalt; i < kSalt + 2; ++i) {
+            target.bytes[i + 2] = static_cast<std::uint8_t>(~target.bytes[i]);
+        }
+        return test::dad_solicitation(target, options);
     }
     [[nodiscard]] Packet advertisement(const MacAddress& mac) {
         const Ipv6Address speaker = host();
@@ -133,6 +146,9 @@ private:
     std::minstd_rand random_{1};
 };
 
+constexpr std::size_t kTargetAt = ETH_HLEN + test::kOptionsAt - 16;
+constexpr std::size_t kSaltOfDad = kTargetAt + Forger::kSalt;
+
 using Make = Packet (*)(Forger&, const MacAddress&);
 
 const std::map<std::string, std::pair<std::size_t, Make>> kKinds = {
@@ -175,35 +191,85 @@ io::Fd raw_socket(const std::string& interface) {
     return fd;
 }
 
-void flood(const io::Fd& fd, std::vector<Packet> frames, double rate, double seconds) {
-    std::vector<iovec> vectors;
-    std::vector<mmsghdr> headers(frames.size());
-    for (Packet& frame : frames) {
-        vectors.push_back({frame.data(), frame.size()});
+/// Frames that go out through an interface, one after the other.
+class RawSender {
+public:
+    RawSender(const std::string& interface, std::vector<Packet> frames, double rate)
+        : fd_(raw_socket(interface)),
+          frames_(std::move(frames)),
+          headers_(frames_.size()),
+          batch_(rate == 0 || rate > 100'000 ? 64 : 4) {
+        for (Packet& frame : frames_) {
+            vectors_.push_back({frame.data(), frame.size()});
+        }
+        for (std::size_t i = 0; i < headers_.size(); ++i) {
+            headers_[i].msg_hdr.msg_iov = &vectors_[i];
+            headers_[i].msg_hdr.msg_iovlen = 1;
+        }
     }
-    for (std::size_t i = 0; i < headers.size(); ++i) {
-        headers[i].msg_hdr.msg_iov = &vectors[i];
-        headers[i].msg_hdr.msg_iovlen = 1;
+
+    /// A queue that is full (ENOBUFS) takes fewer, or none: what is not sent is not counted.
+    std::uint64_t send() {
+        const int taken =
+            sendmmsg(fd_.get(), &headers_[next_],
+                     static_cast<unsigned>(std::min(batch_, headers_.size() - next_)), 0);
+        const auto sent = static_cast<std::size_t>(std::max(taken, 0));
+        next_ = (next_ + sent) % headers_.size();
+        return sent;
     }
+
+private:
+    io::Fd fd_;
+    std::vector<Packet> frames_;
+    std::vector<iovec> vectors_;
+    std::vector<mmsghdr> headers_;
+    std::size_t batch_;
+    std::size_t next_ = 0;
+};
+
+/// Calls `send`, which tells how many frames it sent, again and again. Returns how many in all.
+template <class Send>
+std::uint64_t keep_sending(Send send, double rate, double seconds) {
     const auto span = [](double value) {
         return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
     };
-    const std::size_t batch = rate == 0 || rate > 100'000 ? kBatch : 4;
-    std::cout << "begins" << std::endl;
     const Clock::time_point begin = Clock::now();
     const Clock::time_point end = begin + span(seconds);
     std::uint64_t sent = 0;
-    while (told_to_end == 0 && Clock::now() < end) {
-        // A queue that is full (ENOBUFS) takes fewer, or none: what is not sent is not counted.
-        const std::size_t next = sent % headers.size();
-        const int taken =
-            sendmmsg(fd.get(), &headers[next],
-                     static_cast<unsigned>(std::min(batch, headers.size() - next)), 0);
-        sent += taken > 0 ? static_cast<std::uint64_t>(taken) : 0;
+    while (!told_to_end && Clock::now() < end) {
+        sent += send();
         if (rate != 0) {
             std::this_thread::sleep_until(begin + span(static_cast<double>(sent) / rate));
         }
     }
+    return sent;
+}
+
+/// One thread makes 300,000 frames a second and more, as their way through the stack is its work.
+std::uint64_t send_live(const test::LiveFrames& frames, double rate, double seconds) {
+    const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1U, 2U);
+    const double share = rate / threads;
+    const double burst = rate == 0 ? 1024 : std::clamp(share / 500, 1.0, 1024.0);
+    std::vector<std::future<std::uint64_t>> sent;
+    for (unsigned i = 0; i < threads; ++i) {
+        sent.push_back(std::async(std::launch::async, [&] {
+            return keep_sending([&] { return frames.receive(static_cast<std::uint32_t>(burst)); },
+                                share, seconds);
+        }));
+    }
+    std::uint64_t all = 0;
+    for (auto& each : sent) {
+        all += each.get();
+    }
+    return all;
+}
+
+/// Says when it begins, and what came of it. `work` returns how many frames it sent.
+template <class Work>
+void tell(Work work) {
+    std::cout << "begins" << std::endl;
+    const Clock::time_point begin = Clock::now();
+    const std::uint64_t sent = work();
     const std::chrono::duration<double> took = Clock::now() - begin;
     std::cout << sent << " frames in " << std::fixed << std::setprecision(1) << took.count()
               << " s: " << std::setprecision(0) << static_cast<double>(sent) / took.count()
@@ -214,18 +280,37 @@ void flood(const io::Fd& fd, std::vector<Packet> frames, double rate, double sec
 
 int main(int argc, char** argv) {
     try {
-        const std::vector<std::string> arguments(argv + 1, argv + argc);
+        std::vector<std::string> arguments(argv + 1, argv + argc);
+        const bool into = !arguments.empty() && arguments[0] == "--into";
+        arguments.erase(arguments.begin(), arguments.begin() + (into ? 1 : 0));
         if (arguments.size() < 4 || arguments.size() > 6 || !kKinds.contains(arguments[1])) {
-            std::cerr << "usage: flooder INTERFACE KIND RATE SECONDS [MAC|random [ADDRESS]]\n";
+            std::cerr << "usage: flooder [--into] INTERFACE KIND RATE SECONDS "
+                         "[MAC|random [ADDRESS]]\n";
             return 2;
         }
         const auto optional = [&](std::size_t at) {
             return arguments.size() > at ? arguments[at] : std::string();
         };
-        std::signal(SIGTERM, [](int) { told_to_end = 1; });
-        const io::Fd fd = raw_socket(arguments[0]);
-        flood(fd, frames(arguments[1], Forger(optional(4), optional(5))), std::stod(arguments[2]),
-              std::stod(arguments[3]));
+        std::signal(SIGTERM, [](int) { told_to_end = true; });
+        const std::string& interface = arguments[0];
+        const std::string& kind = arguments[1];
+        const double rate = std::stod(arguments[2]);
+        const double seconds = std::stod(arguments[3]);
+        std::vector<Packet> made = frames(kind, Forger(optional(4), optional(5)));
+        if (into) {
+            const int index = bench::index_of(interface);
+            std::optional<test::LiveFrames> live;
+            try {
+                live.emplace(index, made, kind == "dad" ? kSaltOfDad : test::LiveFrames::kUnsalted);
+            } catch (const std::system_error& error) {
+                std::cerr << "flooder: no live frames here: " << error.what() << '\n';
+                return 3;
+            }
+            tell([&] { return send_live(*live, rate, seconds); });
+        } else {
+            RawSender sender(interface, std::move(made), rate);
+            tell([&] { return keep_sending([&] { return sender.send(); }, rate, seconds); });
+        }
         return 0;
     } catch (const std::exception& error) {
         std::cerr << "flooder: " << error.what() << '\n';
