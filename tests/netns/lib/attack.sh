@@ -119,11 +119,12 @@ host_speaks() {
 }
 # known_machine_speaks: where others seem to speak as well, one that the router has met does.
 known_machine_speaks() { newcomer_says ns "${prefix}3" --source "$newcomer"; }
-# host_answers: where others seem to speak as well, host3 answers the router.
+# host_answers: where others seem to speak as well, host3 answers the router. (Its bridge lets the
+# question through once it has host3's report, which the kernel sends when it finds the time.)
 host_answers() {
     make_newcomer
     in_ns host3 ip -6 addr add "$newcomer/64" dev eth0 nodad
-    in_ns router ping -6 -n -q -c 1 -W 1 "$newcomer" >/dev/null
+    wait_for 5 in_ns router ping -6 -n -q -c 1 -W 1 "$newcomer"
     assert_is_joined_meanwhile
 }
 
