@@ -46,14 +46,13 @@ MacAddress source_of(const sockaddr_ll& from) {
 }  // namespace
 
 struct PacketCapture::Impl {
-    Impl(EventLoop& loop, Ifindex the_index, const std::string& name, CaptureMode the_mode,
-         const sock_fprog& filter, std::uint64_t& the_dropped, Sink the_sink,
+    Impl(EventLoop& loop, const Target& target, std::uint64_t& the_dropped, Sink the_sink,
          std::function<void()> when_unbound);
     ~Impl() { count_drops(); }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    void open_socket(const std::string& name, const sock_fprog& filter);
+    void open_socket(const Target& target);
     void listen(const std::string& name);
     bool make_multicast_router(const std::string& name);
     void read_batch();
@@ -79,33 +78,31 @@ struct PacketCapture::Impl {
     EventLoop::Source source;  // last: it must not outlive what its callback uses
 };
 
-PacketCapture::Impl::Impl(EventLoop& loop, Ifindex the_index, const std::string& name,
-                          CaptureMode the_mode, const sock_fprog& filter,
-                          std::uint64_t& the_dropped, Sink the_sink,
-                          std::function<void()> when_unbound)
-    : index(the_index),
-      mode(the_mode),
+PacketCapture::Impl::Impl(EventLoop& loop, const Target& target, std::uint64_t& the_dropped,
+                          Sink the_sink, std::function<void()> when_unbound)
+    : index(target.index),
+      mode(target.mode),
       dropped(the_dropped),
       sink(std::move(the_sink)),
       unbound(std::move(when_unbound)) {
-    open_socket(name, filter);
-    listen(name);
+    open_socket(target);
+    listen(target.name);
     source = loop.on_readable(fd.get(), [this] { read_batch(); });
 }
 
 // Protocol 0 receives nothing, so that no packet comes in before the filter and the interface
 // are set.
-void PacketCapture::Impl::open_socket(const std::string& name, const sock_fprog& filter) {
-    const auto check = [&name](int result, const char* what) {
+void PacketCapture::Impl::open_socket(const Target& target) {
+    const auto check = [&target](int result, const char* what) {
         if (result < 0) {
-            throw std::system_error(errno, std::generic_category(), name + ": " + what);
+            throw std::system_error(errno, std::generic_category(), target.name + ": " + what);
         }
     };
     fd = Fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     check(fd.get(), "cannot open a packet socket, which needs CAP_NET_RAW");
-    check(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
+    check(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &target.filter, sizeof target.filter),
           "cannot attach the packet filter");
-    ring.emplace(fd.get());
+    ring.emplace(fd.get(), target.ring_blocks);
     sockaddr_ll here{};
     here.sll_family = AF_PACKET;
     here.sll_protocol = htons(ETH_P_IPV6);
@@ -236,11 +233,9 @@ void PacketCapture::Impl::count_drops() {
     }
 }
 
-PacketCapture::PacketCapture(EventLoop& loop, Ifindex index, const std::string& name,
-                             CaptureMode mode, const sock_fprog& filter, std::uint64_t& dropped,
+PacketCapture::PacketCapture(EventLoop& loop, const Target& target, std::uint64_t& dropped,
                              Sink sink, std::function<void()> unbound)
-    : impl_(std::make_unique<Impl>(loop, index, name, mode, filter, dropped, std::move(sink),
-                                   std::move(unbound))) {}
+    : impl_(std::make_unique<Impl>(loop, target, dropped, std::move(sink), std::move(unbound))) {}
 PacketCapture::PacketCapture(PacketCapture&&) noexcept = default;
 PacketCapture& PacketCapture::operator=(PacketCapture&&) noexcept = default;
 PacketCapture::~PacketCapture() = default;

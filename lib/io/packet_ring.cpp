@@ -13,11 +13,8 @@ namespace {
 /// The kernel takes the first half. An NS from an address with a link-layer address and a nonce
 /// (RFC 7527) fills the rest.
 constexpr std::size_t kFrameSize = 160;
-constexpr std::size_t kBlockSize = std::size_t{64} * 1024;  // whole pages of any size
-constexpr std::size_t kBlocks = 3;
-constexpr std::size_t kFramesInBlock = kBlockSize / kFrameSize;
-constexpr std::size_t kFrames = kBlocks * kFramesInBlock;
-constexpr std::size_t kSize = kBlocks * kBlockSize;
+constexpr std::size_t kFramesInBlock = PacketRing::kBlockSize / kFrameSize;
+static_assert(PacketRing::kBlockSize % 65536 == 0, "whole pages of any size");
 
 void set(int socket, int option, const void* value, socklen_t size) {
     if (setsockopt(socket, SOL_PACKET, option, value, size) < 0) {
@@ -27,18 +24,19 @@ void set(int socket, int option, const void* value, socklen_t size) {
 
 }  // namespace
 
-PacketRing::PacketRing(int socket) {
+PacketRing::PacketRing(int socket, std::size_t blocks) : blocks_(blocks) {
     const int version = TPACKET_V2;
     const int queue_long_ones = 1;
     tpacket_req layout{};
     layout.tp_block_size = kBlockSize;
-    layout.tp_block_nr = kBlocks;
+    layout.tp_block_nr = static_cast<unsigned>(blocks);
     layout.tp_frame_size = kFrameSize;
-    layout.tp_frame_nr = kFrames;
+    layout.tp_frame_nr = static_cast<unsigned>(blocks * kFramesInBlock);
     set(socket, PACKET_VERSION, &version, sizeof version);
     set(socket, PACKET_COPY_THRESH, &queue_long_ones, sizeof queue_long_ones);
     set(socket, PACKET_RX_RING, &layout, sizeof layout);
-    void* const memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, socket, 0);
+    void* const memory =
+        mmap(nullptr, blocks * kBlockSize, PROT_READ | PROT_WRITE, MAP_SHARED, socket, 0);
     if (memory == MAP_FAILED) {
         throw std::system_error(errno, std::generic_category(), "cannot map the ring of packets");
     }
@@ -46,7 +44,7 @@ PacketRing::PacketRing(int socket) {
 }
 
 PacketRing::~PacketRing() {
-    munmap(memory_, kSize);
+    munmap(memory_, blocks_ * kBlockSize);
 }
 
 tpacket2_hdr& PacketRing::header() const {
@@ -68,7 +66,7 @@ std::optional<PacketRing::Frame> PacketRing::front() const {
 
 void PacketRing::pop() {
     std::atomic_ref(header().tp_status).store(TP_STATUS_KERNEL, std::memory_order_release);
-    next_ = (next_ + 1) % kFrames;
+    next_ = (next_ + 1) % (blocks_ * kFramesInBlock);
 }
 
 }  // namespace solicitd::io

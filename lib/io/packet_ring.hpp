@@ -11,9 +11,9 @@ namespace solicitd::io {
 /// What a packet socket receives, in memory that the kernel shares with us (packet_mmap.rst,
 /// TPACKET_V2): to look at a packet takes no system call.
 ///
-/// 1,227 frames, for a burst while we are busy or asleep: a segment waking up after a power cut.
-/// Each has room for an ND message as hosts send it. Of a longer one it has the start, and the
-/// socket's queue has all of it, if there is room.
+/// For a burst while we are busy or asleep: a segment waking up after a power cut, or a flood.
+/// Each frame has room for an ND message as hosts send it. Of a longer one it has the start, and
+/// the socket's queue has all of it, if there is room.
 class PacketRing {
 public:
     struct Frame {
@@ -24,9 +24,11 @@ public:
         const sockaddr_ll& sender;
     };
 
+    static constexpr std::size_t kBlockSize = std::size_t{64} * 1024;  ///< bytes: 409 frames
+
     /// To be made before the socket is bound. Takes some milliseconds (kernel: synchronize_net),
-    /// and 192 KiB. Throws std::system_error.
-    explicit PacketRing(int socket);
+    /// and so many times kBlockSize of memory. Throws std::system_error.
+    PacketRing(int socket, std::size_t blocks);
     ~PacketRing();
     PacketRing(const PacketRing&) = delete;
     PacketRing& operator=(const PacketRing&) = delete;
@@ -38,6 +40,7 @@ public:
 private:
     [[nodiscard]] tpacket2_hdr& header() const;
 
+    std::size_t blocks_;
     std::uint8_t* memory_;
     std::size_t next_ = 0;
 };

@@ -154,7 +154,7 @@ protected:
             io::EventLoop loop;
             std::uint64_t dropped = 0;
             const io::PacketCapture capture(
-                loop, bridge_, "br0", mode, io::downstream_filter(true), dropped,
+                loop, {bridge_, "br0", mode, io::downstream_filter(true), 1}, dropped,
                 [](const io::CapturedPacket&) {}, [] {});
             does = capture.mode();
             EXPECT_EQ(capture.lacks_mcast_router(), does != mode);

@@ -37,13 +37,6 @@ assert_all_were_received() {
     [ "$came" -ge "$made" ] && [ "$came" -le $((made + 5000)) ] || fail "br0 received $came"
     ok "br0 received $came"
 }
-received() {
-    local made came
-    made=$(awk '/frames/ { print $1 }' "$work/attack")
-    came=$(($(received) - received_before))
-    [ "$came" -ge "$made" ] && [ "$came" -le $((made + 5000)) ] || fail "br0 received $came"
-    ok "br0 received $came"
-}
 received() { in_ns router ip -json -s link show dev br0 | jq '.[0].stats64.rx.packets'; }
 stop_flood() {
     watch_second
