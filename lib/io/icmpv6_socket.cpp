@@ -1,5 +1,6 @@
 #include "io/icmpv6_socket.hpp"
 
+#include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -57,8 +58,29 @@ void Icmpv6Socket::set(int option, std::span<const std::uint8_t> value) {
     set(IPPROTO_IPV6, option, value.data(), value.size());
 }
 
+/// Without this the routing table may choose another interface for a global destination than
+/// IPV6_PKTINFO names (kernel: ip6_route_output_flags).
+int Icmpv6Socket::bind_to(Ifindex index) {
+    if (index == bound_to_) {
+        return 0;
+    }
+    std::array<char, IF_NAMESIZE> name{};
+    if (if_indextoname(index, name.data()) == nullptr) {
+        return errno == ENXIO ? ENODEV : errno;
+    }
+    // SO_BINDTOIFINDEX would do without the name, but not before Linux 5.1.
+    if (setsockopt(fd_.get(), SOL_SOCKET, SO_BINDTODEVICE, name.data(), name.size()) != 0) {
+        return errno;
+    }
+    bound_to_ = index;
+    return 0;
+}
+
 int Icmpv6Socket::send(Ifindex index, const Ipv6Address& source, const Ipv6Address& destination,
                        std::span<const std::uint8_t> message) {
+    if (const int error = bind_to(index); error != 0) {
+        return error;
+    }
     sockaddr_in6 to{};
     to.sin6_family = AF_INET6;
     to.sin6_addr = to_in6(destination);

@@ -24,7 +24,7 @@ public:
     ///   EPERM        a firewall of this machine dropped it (nftables, output)
     ///   ENOBUFS      so did something nearer to the wire (nftables egress), or its queue was full
     ///   ENODEV       there is no such interface
-    ///   ENETUNREACH  no route leads to `destination` there
+    ///   ENETUNREACH  no route leads to `destination` there (one that leads elsewhere is not taken)
     ///   EINVAL       `source` is not its address, or not yet (DAD); the interface is down, or the
     ///                neighbor table full (kernel: ip6_finish_output2)
     ///   EMSGSIZE     too long for the link, with IPV6_DONTFRAG
@@ -33,10 +33,12 @@ public:
                            std::span<const std::uint8_t> message);
 
 private:
+    [[nodiscard]] int bind_to(Ifindex index);
     void set(int level, int option, const void* value, std::size_t size);
 
     const char* purpose_;
     Fd fd_;
+    Ifindex bound_to_ = 0;
 };
 
 }  // namespace solicitd::io

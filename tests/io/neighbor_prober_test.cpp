@@ -261,6 +261,31 @@ TEST_F(NeighborProberTest, AProxyEntryIsNoHost) {
     EXPECT_THAT(output("ip -6 neigh show proxy"), HasSubstr("2001:db8::99"));
 }
 
+TEST_F(NeighborProberTest, AHostIsAskedWhereItIsThoughTheRouteLeadsElsewhere) {
+    run("ip link add lan1 type veth peer name far1; ip link set lan1 up; ip link set far1 up;"
+        "ip route add 2001:db8::/65 dev lan1");
+    set_entry("STALE");
+    const Wire wire("lan0");
+    EXPECT_EQ(probe(), 0);
+    EXPECT_TRUE(wire.next(host_));
+    EXPECT_TRUE(becomes("REACHABLE")) << entry();
+
+    run("ip route del 2001:db8::/64 dev lan0");
+    EXPECT_EQ(probe(), ENETUNREACH);
+    EXPECT_EQ(output("ip -6 neigh show dev lan1"), "");
+}
+
+TEST_F(NeighborProberTest, AnInterfaceThatIsMadeAnewIsAnother) {
+    set_entry("STALE");
+    EXPECT_EQ(probe(), 0);
+    run("ip link del lan0");
+    EXPECT_EQ(probe(), ENODEV);
+    run("ip link add lan0 type veth peer name far0; ip link set far0 up; ip link set lan0 up;"
+        "ip addr add 2001:db8::1/64 dev lan0 nodad; ip addr add fe80::1/64 dev lan0 nodad");
+    lan_ = if_nametoindex("lan0");
+    EXPECT_EQ(probe(), 0);
+}
+
 TEST_F(NeighborProberTest, TellsTheErrno) {
     EXPECT_EQ(prober().probe({9999, host_, kRouter, kMac}), ENODEV);
     EXPECT_EQ(prober().probe({lan_, address("2001:db8:1::1"), kRouter, kMac}), ENETUNREACH);
