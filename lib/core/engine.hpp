@@ -178,7 +178,7 @@ private:
                   TimePoint now, std::optional<MldVersion> version = std::nullopt) const;
     void follow_link(Upstream& upstream, const Interface& before, Turn turn);
     void forget_link(Upstream& upstream, Turn turn) const;
-    void link_local_seen(DownstreamId downstream, const NeighborSeen& event, Turn turn);
+    void link_local_seen(DownstreamId downstream, const NeighborSeen& event);
     [[nodiscard]] static bool can_report(const Upstream& upstream);
     void look_when_due(const Upstream& upstream);
     void look_at_output(Upstream& upstream, const MldOutput& output, Turn turn);

@@ -47,7 +47,7 @@ void Engine::on(const HostSeen& event, Turn turn) {
 void Engine::on(const NeighborSeen& event, Turn turn) {
     const auto downstream = find_downstream(event.index);
     if (downstream && event.address.is_link_local()) {
-        link_local_seen(*downstream, event, turn);
+        link_local_seen(*downstream, event);
     }
     if (!downstream || !event.address.is_global_unicast()) {
         return;

@@ -253,7 +253,7 @@ void Engine::report_on_lan(DownstreamId downstream, const GroupReported& event, 
     if (!event.mac.is_none() && event.mac == from.link.mac) {
         return;
     }
-    if (!config_.mld_evidence || from.link_locals.have_group(event.group)) {
+    if (!config_.mld_evidence || from.link_locals.explain(event.group, event.mac)) {
         return;
     }
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
@@ -314,31 +314,19 @@ void Engine::ask_lan(Upstream& upstream, const Ipv6Address& target, Turn turn) {
     turn.actions.emplace_back(std::move(told));
 }
 
-/// A link-local address is never served; whoever has it also reports its group.
-void Engine::link_local_seen(DownstreamId downstream, const NeighborSeen& event, Turn turn) {
+/// A link-local address is never served; whoever has it also reports its group. One that was taken
+/// before the address was known ends by itself: a false leave costs more than an extra group.
+void Engine::link_local_seen(DownstreamId downstream, const NeighborSeen& event) {
     LinkLocalNeighbors& known = downstreams_[downstream].link_locals;
-    const SolicitedNodeGroup group = SolicitedNodeGroup::of(event.address);
     switch (event.state) {
         case NeighborState::none:
         case NeighborState::incomplete: return;
         case NeighborState::failed: known.forget(event.address); return;
-        case NeighborState::reachable:
         case NeighborState::stale:
         case NeighborState::delay:
-        case NeighborState::probe:
-        case NeighborState::permanent: break;
-    }
-    const bool was_known = known.have_group(group);
-    known.learn(event.address, event.mac);
-    if (was_known) {
-        return;
-    }
-    // The report may have come first.
-    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
-        if ((downstreams_[downstream].upstreams & (1U << i)) != 0) {
-            upstreams_[i].plan.release_report(group, turn.now, turn.actions);
-            share_if_room(upstreams_[i], turn.now);
-        }
+        case NeighborState::probe: known.learn(event.address, event.mac, false); return;
+        case NeighborState::reachable:
+        case NeighborState::permanent: known.learn(event.address, event.mac, true); return;
     }
 }
 

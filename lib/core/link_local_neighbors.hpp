@@ -11,41 +11,78 @@
 namespace solicitd {
 
 /// The link-local addresses of a LAN that are in the kernel's neighbor table, up to a capacity:
-/// strangers can fill that table. None is ever served; they tell which groups are theirs, and which
-/// MACs are machines that the kernel has talked with, or was asked by.
+/// strangers can fill that table. None is ever served; they tell which MACs are machines that the
+/// kernel has talked with, or was asked by, and which reports are of nobody else.
+///
+/// A single Solicitation makes an entry for any address, so only one that answered the kernel
+/// explains a report, and only a report of its own machine: what is taken for explained is not
+/// joined, and that must not depend on what somebody else says.
 class LinkLocalNeighbors {
 public:
     static constexpr std::size_t kCapacity = 4096;
 
     explicit LinkLocalNeighbors(std::uint64_t seed)
         : by_address_(0, AddressHash{seed}),
-          groups_(0, GroupHash{seed}),
+          reporters_(0, ReporterHash{seed}),
           macs_(0, AddressHash{seed}) {}
 
-    /// Also when it has another MAC now. Does nothing when it is full.
-    void learn(const Ipv6Address& address, const MacAddress& mac) {
-        forget(address);
-        if (by_address_.size() < kCapacity) {
-            by_address_.emplace(address, mac);
-            ++groups_[SolicitedNodeGroup::of(address).low24];
+    /// It is in the table; `answered`: and is REACHABLE or PERMANENT there, which holds for as long
+    /// as the entry has that MAC. Does nothing when there are too many.
+    void learn(const Ipv6Address& address, const MacAddress& mac, bool answered) {
+        auto known = by_address_.find(address);
+        if (known != by_address_.end() && known->second.mac != mac) {
+            forget(address);
+            known = by_address_.end();
+        }
+        if (known == by_address_.end()) {
+            if (by_address_.size() >= kCapacity) {
+                return;
+            }
+            known = by_address_.emplace(address, Neighbor{mac}).first;
             ++macs_[mac];
+        }
+        if (answered && !known->second.answered) {
+            known->second.answered = true;
+            ++reporters_[{SolicitedNodeGroup::of(address), mac}];
         }
     }
     void forget(const Ipv6Address& address) {
-        if (const auto known = by_address_.find(address); known != by_address_.end()) {
-            release(groups_, SolicitedNodeGroup::of(address).low24);
-            release(macs_, known->second);
-            by_address_.erase(known);
+        const auto known = by_address_.find(address);
+        if (known == by_address_.end()) {
+            return;
         }
+        const auto [mac, answered] = known->second;
+        if (answered) {
+            release(reporters_, Reporter{SolicitedNodeGroup::of(address), mac});
+        }
+        release(macs_, mac);
+        by_address_.erase(known);
     }
-    [[nodiscard]] bool have_group(SolicitedNodeGroup group) const {
-        return groups_.count(group.low24) != 0;
+    /// Whether a machine of that MAC is known to report the group for a link-local address.
+    [[nodiscard]] bool explain(SolicitedNodeGroup group, const MacAddress& mac) const {
+        return reporters_.count({group, mac}) != 0;
     }
     [[nodiscard]] bool have_mac(const MacAddress& mac) const {
         return !mac.is_none() && macs_.count(mac) != 0;
     }
 
 private:
+    struct Neighbor {
+        MacAddress mac;
+        bool answered = false;
+    };
+    struct Reporter {
+        SolicitedNodeGroup group;
+        MacAddress mac;
+        friend bool operator==(const Reporter&, const Reporter&) = default;
+    };
+    struct ReporterHash {
+        std::uint64_t seed;
+        std::size_t operator()(const Reporter& reporter) const {
+            return mix(hash_bytes(reporter.mac.bytes, seed) ^ reporter.group.low24);
+        }
+    };
+
     template <typename Counts, typename Key>
     static void release(Counts& counts, const Key& key) {
         const auto it = counts.find(key);
@@ -54,9 +91,9 @@ private:
         }
     }
 
-    std::unordered_map<Ipv6Address, MacAddress, AddressHash> by_address_;
+    std::unordered_map<Ipv6Address, Neighbor, AddressHash> by_address_;
     // How many of the addresses have each.
-    std::unordered_map<std::uint32_t, std::size_t, GroupHash> groups_;
+    std::unordered_map<Reporter, std::size_t, ReporterHash> reporters_;
     std::unordered_map<MacAddress, std::size_t, AddressHash> macs_;
 };
 

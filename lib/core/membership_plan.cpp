@@ -97,18 +97,6 @@ bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence e
     return true;
 }
 
-void MembershipPlan::release_report(SolicitedNodeGroup group, TimePoint now, Actions& actions) {
-    const auto it = groups_.find(group.low24);
-    if (it == groups_.end() || !it->second.claimed() ||
-        it->second.claimed_by != Evidence::mld_report) {
-        return;
-    }
-    end_claim(it->second);
-    if (it->second.hosts == 0) {
-        sweep(now, actions);
-    }
-}
-
 void MembershipPlan::postpone_claims(Duration slept) {
     if (!first_claim_end_) {
         return;

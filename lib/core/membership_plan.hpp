@@ -88,8 +88,6 @@ public:
     /// taken in any case, and a replan has to follow.
     [[nodiscard]] bool claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
                              Actions& actions);
-    /// A claim by an MLD report ends now.
-    void release_report(SolicitedNodeGroup group, TimePoint now, Actions& actions);
     /// Time passed in which no host could be seen.
     void postpone_claims(Duration slept);
     [[nodiscard]] bool wants(SolicitedNodeGroup group) const {

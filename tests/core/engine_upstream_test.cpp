@@ -611,20 +611,54 @@ TEST_F(UpstreamTest, AReportOutlivesTheHostThatIsKnownOfTheGroup) {
     EXPECT_TRUE(held(kHost));
 }
 
-TEST_F(UpstreamTest, GroupsOfKnownLinkLocalAddressesAreNotTaken) {
+TEST_F(UpstreamTest, GroupsOfLinkLocalAddressesThatAnsweredAreNotTaken) {
     const Ipv6Address link_local = address("fe80::1234:9abc");
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(link_local);
-    report("br0", group);
-    EXPECT_TRUE(wanted(group)) << "not known yet";
-    kernel.set_neighbor("br0", link_local, NeighborState::stale, kHostMac);
+    kernel.set_neighbor("br0", link_local, NeighborState::reachable, kHostMac);
     world.pump();
+    report("br0", group);
     EXPECT_FALSE(wanted(group));
+    world.run_for(minutes(1));
+    ASSERT_EQ(kernel.neighbor("br0", link_local), NeighborState::stale);
     report("br0", group);
     EXPECT_FALSE(wanted(group));
     kernel.remove_neighbor("br0", link_local);
     world.pump();
     report("br0", group);
     EXPECT_TRUE(wanted(group));
+}
+
+TEST_F(UpstreamTest, AReportBeforeTheLinkLocalAddressCostsOneListenerInterval) {
+    const Ipv6Address link_local = address("fe80::1234:9abc");
+    const SolicitedNodeGroup group = SolicitedNodeGroup::of(link_local);
+    report("br0", group);
+    kernel.set_neighbor("br0", link_local, NeighborState::reachable, kHostMac);
+    world.run_for(seconds(125));
+    report("br0", group);
+    EXPECT_TRUE(wanted(group));
+    world.run_for(seconds(136));
+    EXPECT_FALSE(wanted(group));
+}
+
+// One Neighbor Solicitation from a made-up link-local address makes a STALE entry.
+TEST_F(UpstreamTest, AForgedLinkLocalAddressTakesNoGroupFromASilentHost) {
+    const SolicitedNodeGroup group = SolicitedNodeGroup::of(kOther);
+    Ipv6Address twin = address("fe80::6666:0:0");
+    std::copy(kOther.bytes.end() - 3, kOther.bytes.end(), twin.bytes.end() - 3);
+    const MacAddress forger{{6, 0, 0, 0, 0, 1}};
+    const auto forge_and_report = [&](NeighborState state, const MacAddress& mac) {
+        kernel.set_neighbor("br0", twin, state, mac);
+        world.pump();
+        EXPECT_TRUE(held(kOther));
+        report("br0", group);
+        world.run_for(seconds(200));
+        EXPECT_TRUE(held(kOther)) << mac.to_string() << " " << static_cast<int>(state);
+    };
+    report("br0", group);
+    forge_and_report(NeighborState::stale, forger);
+    forge_and_report(NeighborState::delay, forger);
+    forge_and_report(NeighborState::stale, kHostMac);    // the host's own MAC, in the option
+    forge_and_report(NeighborState::reachable, forger);  // it has the address indeed
 }
 
 TEST_F(UpstreamTest, ALinkLocalAddressTakesNoHostAway) {

@@ -312,26 +312,48 @@ TEST(LinkLocalNeighborsTest, CountWhatTheyShareAndAreBounded) {
     LinkLocalNeighbors known(1);
     const Ipv6Address one = address("fe80::1");
     const Ipv6Address same_group = address("fe80::1:0:1");
-    known.learn(one, mac(1));
-    known.learn(same_group, mac(1));
+    const SolicitedNodeGroup group = SolicitedNodeGroup::of(one);
+    known.learn(one, mac(1), true);
+    known.learn(one, mac(1), true);
+    known.learn(same_group, mac(1), true);
     known.forget(one);
-    EXPECT_TRUE(known.have_group(SolicitedNodeGroup::of(one)));
+    EXPECT_TRUE(known.explain(group, mac(1)));
     EXPECT_TRUE(known.have_mac(mac(1)));
-    known.learn(same_group, mac(2));
+    known.learn(same_group, mac(2), true);
     EXPECT_FALSE(known.have_mac(mac(1))) << "it has another now";
+    EXPECT_FALSE(known.explain(group, mac(1)));
+    EXPECT_TRUE(known.explain(group, mac(2)));
     known.forget(same_group);
     known.forget(same_group);
-    EXPECT_FALSE(known.have_group(SolicitedNodeGroup::of(one)));
+    EXPECT_FALSE(known.explain(group, mac(2)));
     EXPECT_FALSE(known.have_mac(mac(2)));
-    known.learn(one, MacAddress{});
+    known.learn(one, MacAddress{}, true);
     EXPECT_FALSE(known.have_mac(MacAddress{})) << "which stands for none";
 
     for (std::uint32_t i = 0; i < LinkLocalNeighbors::kCapacity; ++i) {
-        known.learn(numbered(static_cast<std::uint16_t>(i)), mac(3));
+        known.learn(numbered(static_cast<std::uint16_t>(i)), mac(3), false);
     }
-    known.learn(address("fe80::9:9"), mac(9));
+    known.learn(address("fe80::9:9"), mac(9), true);
     EXPECT_FALSE(known.have_mac(mac(9)));
-    EXPECT_TRUE(known.have_group(SolicitedNodeGroup::of(one)));
+    EXPECT_FALSE(known.explain(SolicitedNodeGroup::of(address("fe80::9:9")), mac(9)));
+}
+
+TEST(LinkLocalNeighborsTest, OneExplainsReportsOnceItAnsweredAndUntilItsMacChanges) {
+    LinkLocalNeighbors known(1);
+    const Ipv6Address one = address("fe80::1");
+    const SolicitedNodeGroup group = SolicitedNodeGroup::of(one);
+    known.learn(one, mac(1), false);
+    EXPECT_TRUE(known.have_mac(mac(1)));
+    EXPECT_FALSE(known.explain(group, mac(1))) << "anybody could have said that";
+    known.learn(one, mac(1), true);
+    EXPECT_TRUE(known.explain(group, mac(1)));
+    EXPECT_FALSE(known.explain(group, mac(2)));
+    EXPECT_FALSE(known.explain(SolicitedNodeGroup{2}, mac(1)));
+    known.learn(one, mac(1), false);
+    EXPECT_TRUE(known.explain(group, mac(1))) << "STALE says that it was not asked lately";
+    known.learn(one, mac(2), false);
+    EXPECT_FALSE(known.explain(group, mac(1)));
+    EXPECT_FALSE(known.explain(group, mac(2)));
 }
 
 }  // namespace

@@ -49,15 +49,14 @@ for version in 1 2; do
     remove_silent_host
 done
 
-step "Groups of link-local addresses that the router knows are not taken"
-start_daemon
+step "Groups of link-local addresses that have answered the router are not taken"
 add_host host4
 local4=$(in_ns host4 ip -6 -j addr show dev eth0 scope link | jq -r '.[0].addr_info[0].local')
 eventually 10 in_ns router ping -6 -c 1 -W 1 "$local4%br0"
 known_link_local() { [ -n "$(in_ns router ip -6 neigh show dev br0 to "$local4" nud reachable)" ]; }
 eventually 5 known_link_local
 local_group=ff02::1:ff${local4: -7}
-eventually 5 is_not joined "$local_group"
+start_daemon
 give_address host4 2001:db8:1::14:4 # reports all its groups again
 eventually 5 joined "$(group_of 2001:db8:1::14:4)"
 stays 2 is_not joined "$local_group"
