@@ -118,8 +118,8 @@ void Engine::on(const SavedHost& event, Turn turn) {
         if (downstreams_[id].link.name == event.downstream && downstreams_[id].upstreams != 0 &&
             event.address.is_global_unicast() &&
             hosts_.find({event.address, downstream}) == nullptr) {
-            Host* host = admit({event.address, downstream}, event.mac, Evidence::saved,
-                               event.claimed ? HostRank::claimed : HostRank::remembered, turn);
+            Host* host =
+                admit({event.address, downstream}, event.mac, Evidence::saved, event.rank, turn);
             if (host != nullptr) {
                 host->last_seen -= event.silent;
             }
@@ -243,9 +243,7 @@ void Engine::requeue(Host& host, TimePoint now) {
 /// It does not answer any more. One that did may sleep, and keeps its group for as long as it
 /// lingers, whoever else is heard.
 void Engine::depreciate(Host& host, TimePoint now) {
-    hosts_.set_rank(host, host.rank >= HostRank::lingering
-                              ? HostRank::lingering
-                              : std::min(host.rank, HostRank::remembered));
+    hosts_.set_rank(host, unproven(host.rank));
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         Upstream& upstream = upstreams_[i];
         if ((host.upstreams & (1U << i)) != 0) {

@@ -162,7 +162,7 @@ std::vector<SavedHost> Engine::saved_hosts(TimePoint now) const {
     hosts_.for_each([&](const Host& host) {
         if (!host.own) {
             saved.push_back({downstreams_[host.key.downstream].link.name, host.key.address,
-                             host.mac, seconds(now - host.last_seen), is_claim(host.rank)});
+                             host.mac, seconds(now - host.last_seen), unproven(host.rank)});
         }
     });
     return saved;

@@ -9,6 +9,7 @@
 
 #include "core/config.hpp"
 #include "core/evidence.hpp"
+#include "core/host_ranks.hpp"
 #include "core/ipv6_address.hpp"
 #include "core/mac_address.hpp"
 #include "core/mld_message.hpp"
@@ -126,8 +127,8 @@ struct SavedHost {
     std::string downstream;
     Ipv6Address address;
     MacAddress mac;
-    std::chrono::seconds silent{};  ///< when it was saved
-    bool claimed = false;           ///< by DAD, and nothing else was known of it
+    std::chrono::seconds silent{};         ///< when it was saved
+    HostRank rank = HostRank::remembered;  ///< an unproven() one
 };
 
 /// Around each netlink dump. What a dump of links, addresses or routes lacks is gone; what a

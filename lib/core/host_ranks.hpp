@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,7 @@ enum class HostRank : std::uint8_t {
     remembered,     ///< from an earlier run; or was only heard, and does not answer
     heard,          ///< said something with that address as its own
     heard_vouched,  ///< the same, of a MAC that the kernel knows a neighbor by
-    lingering,      ///< answered the kernel once, and does not any more: it may sleep
+    lingering,      ///< answered the kernel once, and not lately: it may sleep
     confirmed,      ///< answered the kernel, or is PERMANENT in its neighbor table
     own,            ///< the router's own address
 };
@@ -35,6 +36,11 @@ inline constexpr std::size_t kHostRanks = static_cast<std::size_t>(HostRank::own
         case HostRank::heard: return HostRank::heard_vouched;
         default: return rank;
     }
+}
+
+/// What is left of it once the host does not answer, or in the next run.
+[[nodiscard]] constexpr HostRank unproven(HostRank rank) {
+    return rank >= HostRank::lingering ? HostRank::lingering : std::min(rank, HostRank::remembered);
 }
 
 /// Of what is sniffed and saved; of the neighbor table it takes the entry's state to say more.

@@ -11,10 +11,12 @@
 namespace solicitd {
 namespace {
 
-constexpr std::string_view kFirstLine = "solicitd hosts 1";
+constexpr std::string_view kFirstLine = "solicitd hosts 2";
+constexpr std::string_view kFormerFirstLine = "solicitd hosts 1";  // whose hosts never "answered"
 constexpr std::string_view kLastLine = "end ";
 constexpr std::string_view kNoMac = "-";
 constexpr std::string_view kClaimed = " claimed";
+constexpr std::string_view kAnswered = " answered";
 constexpr std::int64_t kLongestSilence = std::numeric_limits<std::uint32_t>::max();
 
 /// Cuts the text up to the separator off its front; all of it when there is none.
@@ -39,15 +41,19 @@ std::optional<SavedHost> parse_host(std::string_view line) {
     const std::string_view downstream = take(line, ' ');
     const std::string_view mac_text = take(line, ' ');
     const auto mac = mac_text == kNoMac ? MacAddress{} : MacAddress::parse(mac_text);
-    const bool claimed = line.ends_with(kClaimed);
-    line.remove_suffix(claimed ? kClaimed.size() : 0);
+    const std::string_view word = line.ends_with(kClaimed)    ? kClaimed
+                                  : line.ends_with(kAnswered) ? kAnswered
+                                                              : std::string_view();
+    line.remove_suffix(word.size());
     const auto silent = parse_number(line);
     if (!address || !address->is_global_unicast() || !is_interface_name(downstream) || !mac ||
         !silent) {
         return std::nullopt;
     }
     return SavedHost{std::string(downstream), *address, *mac, std::chrono::seconds(*silent),
-                     claimed};
+                     word == kClaimed    ? HostRank::claimed
+                     : word == kAnswered ? HostRank::lingering
+                                         : HostRank::remembered};
 }
 
 }  // namespace
@@ -63,7 +69,7 @@ std::string format_saved_hosts(const std::vector<SavedHost>& hosts) {
         text += host.mac.is_none() ? std::string(kNoMac) : host.mac.to_string();
         text += ' ';
         text += std::to_string(std::clamp<std::int64_t>(host.silent.count(), 0, kLongestSilence));
-        text += host.claimed ? kClaimed : "";
+        text += is_claim(host.rank) ? kClaimed : host.rank >= HostRank::lingering ? kAnswered : "";
         text += '\n';
     }
     text += kLastLine;
@@ -73,7 +79,8 @@ std::string format_saved_hosts(const std::vector<SavedHost>& hosts) {
 }
 
 std::variant<std::vector<SavedHost>, SavedHostsDefect> parse_saved_hosts(std::string_view text) {
-    if (const std::string_view line = take(text, '\n'); line != kFirstLine) {
+    if (const std::string_view line = take(text, '\n');
+        line != kFirstLine && line != kFormerFirstLine) {
         return SavedHostsDefect{"line 1 is not \"" + std::string(kFirstLine) + "\""};
     }
     std::vector<SavedHost> hosts;

@@ -658,6 +658,28 @@ TEST_F(FloodTest, AmongEqualsARestartKeepsThoseThatWereServed) {
     EXPECT_EQ(world.count(NoticeKind::groups_inherited), 0U) << "each has a host that is known";
 }
 
+// Phones sleep through a restart, too: made-up Advertisements are no better known than those.
+TEST_F(FloodTest, WhoAnsweredBeforeARestartKeepsItsPlaceThoughItSleeps) {
+    confirm(kHost);
+    confirm(kOther);
+    kernel.host_dies(kHost);
+    kernel.collect_neighbors();  // whoever is asleep is not in the neighbor table
+    world.run_for(seconds(330));
+    ASSERT_EQ(state(kHost), "absent");
+    kernel.host_dies(kOther);
+    kernel.collect_neighbors();
+    world.restart(world.engine->saved_hosts(world.now));
+    world.run_for(seconds(3));
+    for (std::uint32_t minute = 0; minute < 20; ++minute) {
+        flood(minute * 1000, 1000, Evidence::advertisement);
+        world.run_for(minutes(1));
+        ASSERT_TRUE(held(kHost)) << minute;
+        ASSERT_TRUE(held(kOther)) << minute;
+    }
+    world.run_for(hours(1));
+    EXPECT_EQ(state(kHost), "unknown") << "nobody is kept for longer than the linger";
+}
+
 TEST_F(FloodTest, AClaimIsStillAClaimAfterARestart) {
     flood_for(seconds(2), 500);
     appear(kHost);

@@ -47,7 +47,7 @@ const std::vector<SavedHost> kHosts = {
     host("fd00::7", "", 86400s, "br\xC3\xA4"),
 };
 const std::string kText =
-    "solicitd hosts 1\n"
+    "solicitd hosts 2\n"
     "2001:db8::1 br0 02:00:00:00:01:01 0\n"
     "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff fifteen-letters ff:ff:ff:ff:ff:fe 4294967295\n"
     "fd00::7 br\xC3\xA4 - 86400\n"
@@ -55,7 +55,7 @@ const std::string kText =
 
 TEST(SavedHosts, AreWrittenAsDocumented) {
     EXPECT_EQ(format_saved_hosts(kHosts), kText);
-    EXPECT_EQ(format_saved_hosts({}), "solicitd hosts 1\nend 0\n");
+    EXPECT_EQ(format_saved_hosts({}), "solicitd hosts 2\nend 0\n");
 }
 
 TEST(SavedHosts, ComeBackAsTheyWere) {
@@ -70,18 +70,36 @@ TEST(SavedHosts, ComeBackAsTheyWere) {
     EXPECT_THAT(hosts_of(format_saved_hosts({})), IsEmpty());
 }
 
-TEST(SavedHosts, AClaimSaysSo) {
-    SavedHost claim = host("2001:db8::1", "02:00:00:00:01:01", 7s);
-    claim.claimed = true;
-    const std::string text = format_saved_hosts({claim});
-    EXPECT_EQ(text, "solicitd hosts 1\n2001:db8::1 br0 02:00:00:00:01:01 7 claimed\nend 1\n");
-    EXPECT_TRUE(hosts_of(text).at(0).claimed);
-    EXPECT_FALSE(hosts_of(kText).at(0).claimed);
-    for (const std::string wrong : {"7 ", "7 claime", "7 claimed ", "7claimed", " claimed"}) {
-        EXPECT_EQ(defect_of("solicitd hosts 1\n2001:db8::1 br0 - " + wrong + "\nend 1\n"),
+TEST(SavedHosts, AClaimAndOneThatAnsweredSaySo) {
+    const auto line = [](HostRank rank) {
+        SavedHost each = host("2001:db8::1", "02:00:00:00:01:01", 7s);
+        each.rank = rank;
+        const std::string text = format_saved_hosts({each});
+        EXPECT_EQ(hosts_of(text).at(0).rank, rank);
+        return text;
+    };
+    const std::string head = "solicitd hosts 2\n2001:db8::1 br0 02:00:00:00:01:01 7";
+    EXPECT_EQ(line(HostRank::claimed), head + " claimed\nend 1\n");
+    EXPECT_EQ(line(HostRank::remembered), head + "\nend 1\n");
+    EXPECT_EQ(line(HostRank::lingering), head + " answered\nend 1\n");
+    for (const std::string wrong : {"7 ", "7 claime", "7 claimed ", "7claimed", " claimed",
+                                    "7 answered claimed", "7 answer", " answered"}) {
+        EXPECT_EQ(defect_of("solicitd hosts 2\n2001:db8::1 br0 - " + wrong + "\nend 1\n"),
                   "line 2 is no host")
             << wrong;
     }
+}
+
+TEST(SavedHosts, TheFormerVersionIsRead) {
+    const std::vector<SavedHost> hosts = hosts_of(
+        "solicitd hosts 1\n"
+        "2001:db8::1 br0 02:00:00:00:01:01 252\n"
+        "2001:db8::2 br0 - 1 claimed\n"
+        "end 2\n");
+    ASSERT_THAT(hosts, SizeIs(2));
+    EXPECT_EQ(hosts[0].rank, HostRank::remembered);
+    EXPECT_EQ(hosts[0].silent, 252s);
+    EXPECT_EQ(hosts[1].rank, HostRank::claimed);
 }
 
 /// A host that was never heard is saved again and again, its silence growing.
@@ -110,15 +128,15 @@ TEST(SavedHosts, OneFlippedByteNeverMakesMoreOrFewerHosts) {
 }
 
 TEST(SavedHosts, EachDefectNamesItsLine) {
-    const std::string head = "solicitd hosts 1\n";
+    const std::string head = "solicitd hosts 2\n";
     const std::string good = "2001:db8::1 br0 02:00:00:00:01:01 0\n";
     const std::string no_end = "it does not end with the number of its hosts";
     const std::string bad_host = "line 3 is no host";
     const std::vector<std::pair<std::string, std::string>> cases = {
-        {"", "line 1 is not \"solicitd hosts 1\""},
-        {"\n" + kText, "line 1 is not \"solicitd hosts 1\""},
-        {"solicitd hosts 2\nend 0\n", "line 1 is not \"solicitd hosts 1\""},
-        {"solicitd hosts 1\r\nend 0\r\n", "line 1 is not \"solicitd hosts 1\""},
+        {"", "line 1 is not \"solicitd hosts 2\""},
+        {"\n" + kText, "line 1 is not \"solicitd hosts 2\""},
+        {"solicitd hosts 3\nend 0\n", "line 1 is not \"solicitd hosts 2\""},
+        {"solicitd hosts 2\r\nend 0\r\n", "line 1 is not \"solicitd hosts 2\""},
         {head, no_end},
         {head + good, no_end},
         {head + good + "end 2\n", no_end},

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         require((*back)[i].address == hosts[i].address &&
                     (*back)[i].downstream == hosts[i].downstream &&
                     (*back)[i].mac == hosts[i].mac && (*back)[i].silent == hosts[i].silent &&
-                    (*back)[i].claimed == hosts[i].claimed,
+                    (*back)[i].rank == hosts[i].rank,
                 "a host is read as it was written");
     }
     return 0;
