@@ -32,7 +32,7 @@ void Engine::tick(TimePoint now, Actions& actions) {
             replan(index_of(upstream), turn);
         }
     }
-    tell_refusals(turn);
+    refusals_.tick(now, actions);
     if (audit_at_ && *audit_at_ <= now) {
         audit_at_.reset();
         if (config_.audit_interval > Duration::zero()) {
@@ -92,9 +92,7 @@ std::optional<TimePoint> Engine::next_step() const {
         consider(upstream.querier.next_deadline());
     }
     consider(audit_at_);
-    if (refusal_) {
-        consider(refusals_due_);
-    }
+    consider(refusals_.next_deadline());
     if (const Host* host = hosts_.next()) {
         consider(std::max(host->due, probes_.available_at()));
     }

@@ -14,6 +14,7 @@
 #include "core/host_table.hpp"
 #include "core/problem.hpp"
 #include "core/rate_limit.hpp"
+#include "core/refusal_log.hpp"
 #include "core/state_snapshot.hpp"
 #include "core/time.hpp"
 #include "core/topology.hpp"
@@ -40,10 +41,6 @@ public:
 
     /// While max-groups keeps hosts out, groups are given to the best known anew, at most so often.
     static constexpr Duration kShareAgain = std::chrono::milliseconds(500);
-    /// The first refusal is told together with those that follow at once; all others of a minute
-    /// together.
-    static constexpr Duration kRefusalsGather = std::chrono::seconds(1);
-    static constexpr Duration kRefusalsTold = std::chrono::seconds(60);
 
     /// A tick that comes so much later than it was due tells that the machine was suspended.
     static constexpr Duration kOverslept = HostLife::kProbeAnswer;
@@ -133,7 +130,6 @@ private:
                 const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now);
     void share_soon(Upstream& upstream, TimePoint now);
     void share_if_room(Upstream& upstream, TimePoint now);
-    void tell_refusals(Turn turn);
     void look_at_hosts(Turn turn);
     [[nodiscard]] std::optional<TimePoint> next_step() const;
     void wait_anew(Duration slept, TimePoint now);
@@ -200,11 +196,7 @@ private:
     bool dumping_links_ = false;
     bool addresses_dumped_ = false;  ///< the dump of addresses before that of routes was whole
     bool dumping_neighbors_ = false;
-    Refusals refusals_;                       ///< since the start
-    Refusals refusals_told_;                  ///< of them, those that the last notice was after
-    std::optional<Notice> refusal_;           ///< the next notice, as far as it goes
-    TimePoint refusals_due_{};                ///< when it is to be told, if there is one
-    std::optional<TimePoint> refusals_last_;  ///< when the last was
+    RefusalLog refusals_;
     std::vector<GroupsInherited> inherited_;  ///< until the first round of dumps is through
     std::optional<TimePoint> audit_at_;
 

@@ -312,31 +312,12 @@ void Engine::share_if_room(Upstream& upstream, TimePoint now) {
     }
 }
 
-/// Counts it, and has it told. Of those that are told together, the last one is named.
 void Engine::refuse(std::uint64_t Refusals::*reason, DownstreamId downstream,
                     const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now) {
-    ++(refusals_.*reason);
-    const std::string& interface = downstreams_[downstream].link.name;
-    if (!refusal_) {
-        refusal_.emplace(NoticeKind::refused, interface);
-        refusals_due_ = now + kRefusalsGather;
-        if (refusals_last_) {
-            refusals_due_ = std::max(refusals_due_, *refusals_last_ + kRefusalsTold);
-        }
-    }
-    refusal_->interface = interface;
-    refusal_->host = host;
-    refusal_->mac = mac;
-}
-
-void Engine::tell_refusals(Turn turn) {
-    if (!refusal_ || refusals_due_ > turn.now) {
-        return;
-    }
-    refusal_->refusals = refusals_ - std::exchange(refusals_told_, refusals_);
-    turn.actions.emplace_back(std::move(*refusal_));
-    refusal_.reset();
-    refusals_last_ = turn.now;
+    refusals_.add(reason,
+                  {downstreams_[downstream].link.name, host,
+                   mac.is_none() ? std::nullopt : std::optional(mac)},
+                  now);
 }
 
 void Engine::look_at_hosts(Turn turn) {

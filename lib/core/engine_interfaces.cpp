@@ -487,7 +487,7 @@ void Engine::replan(std::size_t index, Turn turn) {
         }
     }
     keep_claims(Evidence::mld_report);
-    refusals_.groups_evicted += upstream.plan.end_replan(turn.now, turn.actions);
+    refusals_.count(&Refusals::groups_evicted, upstream.plan.end_replan(turn.now, turn.actions));
 }
 
 }  // namespace solicitd

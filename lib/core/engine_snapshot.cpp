@@ -131,21 +131,22 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
     for (const Upstream& upstream : upstreams_) {
         announced += upstream.announcer.packets();
     }
+    const Refusals& refused = refusals_.counts();
     state.counters = {
         {"announce.packets", announced},
         {"evidence.sniffed", counters_.evidence},
         {"evidence.own-mac", counters_.own_mac},
         {"groups.audits", counters_.audits},
-        {"groups.evicted", refusals_.groups_evicted},
+        {"groups.evicted", refused.groups_evicted},
         {"groups.joins", counters_.joins},
         {"groups.join-failures", counters_.join_failures},
-        {"groups.refused.hosts", refusals_.hosts_by_max_groups},
-        {"groups.refused.reports", refusals_.reports},
+        {"groups.refused.hosts", refused.hosts_by_max_groups},
+        {"groups.refused.reports", refused.reports},
         {"hosts.added", counters_.hosts_added},
         {"hosts.gone", counters_.hosts_gone},
-        {"hosts.evicted", refusals_.hosts_evicted},
-        {"hosts.refused.max-hosts", refusals_.hosts_by_max_hosts},
-        {"hosts.refused.max-hosts-per-mac", refusals_.hosts_by_mac},
+        {"hosts.evicted", refused.hosts_evicted},
+        {"hosts.refused.max-hosts", refused.hosts_by_max_hosts},
+        {"hosts.refused.max-hosts-per-mac", refused.hosts_by_mac},
         {"lan.asked", counters_.lan_asked},
         {"lan.reports", counters_.reports_seen},
         {"probes.sent", counters_.probes},
