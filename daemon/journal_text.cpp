@@ -101,6 +101,7 @@ std::string refusals_text(const Refusals& refusals) {
     add(refusals.hosts_by_mac, "for a host of a MAC with many (max-hosts-per-mac)");
     add(refusals.hosts_by_max_groups, "for the group of a host (max-groups)");
     add(refusals.reports, "for a group that the LAN reported (max-groups)");
+    add(refusals.prefixes, "for a prefix (64 on-link routes)");
     if (refusals.hosts_evicted > 0 || refusals.groups_evicted > 0) {
         text += fmt::format("{}{} and {} made room for what is newer or better known",
                             text.empty() ? ": " : "; ", plural(refusals.hosts_evicted, "host"),
@@ -316,8 +317,10 @@ io::Record journal_record(const Notice& notice) {
             break;
         case NoticeKind::refused:
             say("7e7a9363c0c549f0b884ff73e9027f2b",
-                fmt::format("no room{}; the last was {}of {} on {}", refusals_text(notice.refusals),
-                            host.empty() ? "" : host + " ", mac.empty() ? "no MAC" : mac,
+                fmt::format("no room{}; the last was {} on {}", refusals_text(notice.refusals),
+                            notice.prefix ? prefix
+                                          : fmt::format("{}of {}", host.empty() ? "" : host + " ",
+                                                        mac.empty() ? "no MAC" : mac),
                             interface));
             break;
     }

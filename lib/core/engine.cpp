@@ -24,8 +24,8 @@ void Engine::tick(TimePoint now, Actions& actions) {
         tick_upstream(upstream, turn);
         if (upstream.orphans_until && *upstream.orphans_until <= now) {
             upstream.orphans_until.reset();
-            change_prefixes(upstream, turn,
-                            [](OnLinkPrefixes& prefixes) { prefixes.drop_orphans(); });
+            upstream.prefixes.drop_orphans();
+            follow_prefixes(upstream, turn);
         }
         share_if_room(upstream, now);  // a claim may have come to its end
         if (upstream.share_at && *upstream.share_at <= now) {
@@ -191,13 +191,12 @@ void Engine::on(const DumpEnd& event, Turn turn) {
         case DumpKind::routes:
             // Both at once: a prefix may have changed from the one to the other.
             for (Upstream& upstream : upstreams_) {
-                change_prefixes(upstream, turn, [&](OnLinkPrefixes& prefixes) {
-                    const bool up = upstream.link.carries_ipv6();
-                    prefixes.end_dump(OnLinkPrefixes::Origin::route, up);
-                    if (addresses_dumped_) {
-                        prefixes.end_dump(OnLinkPrefixes::Origin::address, up);
-                    }
-                });
+                const bool up = upstream.link.carries_ipv6();
+                upstream.prefixes.end_dump(OnLinkPrefixes::Origin::route, up);
+                if (addresses_dumped_) {
+                    upstream.prefixes.end_dump(OnLinkPrefixes::Origin::address, up);
+                }
+                follow_prefixes(upstream, turn);
             }
             break;
         case DumpKind::neighbors:

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -153,8 +152,8 @@ private:
     void lose(DownstreamId id, Turn turn);
     void start_capture(const Downstream& downstream, Turn turn) const;
     void tell_state(const Interface& link, Turn turn) const;
-    void change_prefixes(Upstream& upstream, Turn turn,
-                         const std::function<void(OnLinkPrefixes&)>& change);
+    void follow_prefixes(Upstream& upstream, Turn turn);
+    static void tell_prefixes(Upstream& upstream, Turn turn);
     void replan(std::size_t index, Turn turn);
     void tell_missing_prefix(Upstream& upstream, Turn turn);
     std::vector<std::uint32_t> configure(const Config& config);

@@ -300,9 +300,8 @@ void Engine::remove(Host& host, Turn turn, bool evicted) {
 
 /// Groups are shared out anew, with the next tick or as soon as that may be again.
 void Engine::share_soon(Upstream& upstream, TimePoint now) {
-    if (!upstream.share_at) {
-        upstream.share_at = std::max(now, upstream.shared + kShareAgain);
-    }
+    const TimePoint when = std::max(now, upstream.shared + kShareAgain);
+    upstream.share_at = std::min(upstream.share_at.value_or(when), when);
 }
 
 /// Somebody waits, and need not.
@@ -316,7 +315,7 @@ void Engine::refuse(std::uint64_t Refusals::*reason, DownstreamId downstream,
                     const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now) {
     refusals_.add(reason,
                   {downstreams_[downstream].link.name, host,
-                   mac.is_none() ? std::nullopt : std::optional(mac)},
+                   mac.is_none() ? std::nullopt : std::optional(mac), std::nullopt},
                   now);
 }
 

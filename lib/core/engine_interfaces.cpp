@@ -29,9 +29,8 @@ void Engine::on(const LinkGone& event, Turn turn) {
 void Engine::on(const AddressSeen& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.index)) {
         upstream->own_addresses.add(event.address, event.prefix_length, event.tentative);
-        change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
-            prefixes.add_address(event.address, event.prefix_length);
-        });
+        upstream->prefixes.add_address(event.address, event.prefix_length);
+        follow_prefixes(*upstream, turn);
     } else if (const auto downstream = find_downstream(event.index)) {
         downstreams_[*downstream].own_addresses.add(event.address, event.prefix_length,
                                                     event.tentative);
@@ -43,9 +42,8 @@ void Engine::on(const AddressGone& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.index)) {
         upstream->own_addresses.remove(event.address);
         audit_soon(turn.now);  // IPv6 may have been switched off: no link event tells that
-        change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
-            prefixes.remove_address(event.address, upstream->link.carries_ipv6());
-        });
+        upstream->prefixes.remove_address(event.address, upstream->link.carries_ipv6());
+        follow_prefixes(*upstream, turn);
     } else if (const auto downstream = find_downstream(event.index)) {
         downstreams_[*downstream].own_addresses.remove(event.address);
         release_own_address(*downstream, event.address, turn);
@@ -54,16 +52,19 @@ void Engine::on(const AddressGone& event, Turn turn) {
 
 void Engine::on(const RouteSeen& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.route.index)) {
-        change_prefixes(*upstream, turn,
-                        [&](OnLinkPrefixes& prefixes) { prefixes.add_route(event.route); });
+        if (!upstream->prefixes.add_route(event.route)) {
+            refusals_.add(&Refusals::prefixes,
+                          {upstream->link.name, std::nullopt, std::nullopt, event.route.prefix},
+                          turn.now);
+        }
+        follow_prefixes(*upstream, turn);
     }
 }
 
 void Engine::on(const RouteGone& event, Turn turn) {
     if (Upstream* upstream = find_upstream(event.route.index)) {
-        change_prefixes(*upstream, turn, [&](OnLinkPrefixes& prefixes) {
-            prefixes.remove_route(event.route, upstream->link.carries_ipv6());
-        });
+        upstream->prefixes.remove_route(event.route, upstream->link.carries_ipv6());
+        follow_prefixes(*upstream, turn);
     }
 }
 
@@ -145,6 +146,7 @@ std::vector<std::uint32_t> Engine::configure(const Config& config) {
         } else {
             moved[static_cast<std::size_t>(known - former.begin())] = 1U << i;
             known->prefixes.configure(wanted.prefixes);
+            known->planned_prefixes = known->prefixes.prefixes();
             upstreams_.push_back(std::move(*known));
         }
         upstreams_.back().plan.set_limit(config.max_groups);
@@ -205,6 +207,7 @@ void Engine::sweep_own_addresses(Turn turn) {
 
 void Engine::end_first_round(Turn turn) {
     for (Upstream& upstream : upstreams_) {
+        follow_prefixes(upstream, turn);
         claim_inherited(upstream, turn);
         if (upstream.link.has_ipv6()) {
             attach(upstream, turn);
@@ -412,16 +415,25 @@ void Engine::tell_state(const Interface& link, Turn turn) const {
                                      link.name));
 }
 
-/// Applies a change to an upstream's prefixes; if any came or went, says so and serves each host
-/// anew.
-void Engine::change_prefixes(Upstream& upstream, Turn turn,
-                             const std::function<void(OnLinkPrefixes&)>& change) {
-    const std::vector<Ipv6Prefix> before = upstream.prefixes.prefixes();
-    change(upstream.prefixes);
-    const std::vector<Ipv6Prefix> after = upstream.prefixes.prefixes();
-    if (before == after) {
+/// If any came or went, says so and serves each host anew: at once, unless that happens too often.
+/// During the first round of dumps it is left for its end.
+void Engine::follow_prefixes(Upstream& upstream, Turn turn) {
+    if (!synced_ || upstream.prefixes.prefixes() == upstream.planned_prefixes) {
         return;
     }
+    const TimePoint when = upstream.prefix_changes.available_at();
+    if (when <= turn.now) {
+        upstream.prefix_changes.spend(turn.now);
+        replan(index_of(upstream), turn);
+    } else {
+        upstream.share_at = std::min(upstream.share_at.value_or(when), when);
+    }
+}
+
+/// Those that came or went since the last time.
+void Engine::tell_prefixes(Upstream& upstream, Turn turn) {
+    const std::vector<Ipv6Prefix> after = upstream.prefixes.prefixes();
+    const std::vector<Ipv6Prefix> before = std::exchange(upstream.planned_prefixes, after);
     const auto tell = [&](NoticeKind kind, const std::vector<Ipv6Prefix>& in,
                           const std::vector<Ipv6Prefix>& but_not_in) {
         for (const Ipv6Prefix& prefix : in) {
@@ -434,10 +446,6 @@ void Engine::change_prefixes(Upstream& upstream, Turn turn,
     };
     tell(NoticeKind::prefix_removed, before, after);
     tell(NoticeKind::prefix_added, after, before);
-    replan(index_of(upstream), turn);
-    if (synced_) {
-        tell_missing_prefix(upstream, turn);
-    }
 }
 
 void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
@@ -453,6 +461,7 @@ void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
 void Engine::replan(std::size_t index, Turn turn) {
     Upstream& upstream = upstreams_[index];
     const std::uint32_t bit = 1U << index;
+    tell_prefixes(upstream, turn);
     upstream.share_at.reset();
     upstream.shared = turn.now;
     upstream.waiting = 0;
@@ -488,6 +497,9 @@ void Engine::replan(std::size_t index, Turn turn) {
     }
     keep_claims(Evidence::mld_report);
     refusals_.count(&Refusals::groups_evicted, upstream.plan.end_replan(turn.now, turn.actions));
+    if (synced_) {
+        tell_missing_prefix(upstream, turn);
+    }
 }
 
 }  // namespace solicitd

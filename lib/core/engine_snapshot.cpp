@@ -147,6 +147,7 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
         {"hosts.evicted", refused.hosts_evicted},
         {"hosts.refused.max-hosts", refused.hosts_by_max_hosts},
         {"hosts.refused.max-hosts-per-mac", refused.hosts_by_mac},
+        {"prefixes.refused", refused.prefixes},
         {"lan.asked", counters_.lan_asked},
         {"lan.reports", counters_.reports_seen},
         {"probes.sent", counters_.probes},

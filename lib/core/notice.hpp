@@ -48,7 +48,7 @@ enum class NoticeKind : std::uint8_t {
     reports_pass,       ///< interface: after reports_discarded
     probe_failed,       ///< interface, host, error: of the first one in an hour
     lan_asked,          ///< interface = upstream, host: asked for there and known to nobody
-    refused,            ///< interface, host, mac: of the last one; refusals: at most once a minute
+    refused,  ///< interface, host, mac, prefix: of the last one; refusals: at most once a minute
 };
 
 /// What found no room, and what made room for something better known.
@@ -56,7 +56,8 @@ struct Refusals {
     std::uint64_t hosts_by_max_hosts = 0;
     std::uint64_t hosts_by_mac = 0;         ///< max-hosts-per-mac
     std::uint64_t hosts_by_max_groups = 0;  ///< known, but not served on an upstream
-    std::uint64_t reports = 0;  ///< groups that the LAN reported: max-groups or kMostReported
+    std::uint64_t reports = 0;   ///< groups that the LAN reported: max-groups or kMostReported
+    std::uint64_t prefixes = 0;  ///< on-link routes: OnLinkPrefixes::kMostRoutes
     std::uint64_t hosts_evicted = 0;
     std::uint64_t groups_evicted = 0;
 
@@ -66,6 +67,7 @@ struct Refusals {
                 a.hosts_by_mac - b.hosts_by_mac,
                 a.hosts_by_max_groups - b.hosts_by_max_groups,
                 a.reports - b.reports,
+                a.prefixes - b.prefixes,
                 a.hosts_evicted - b.hosts_evicted,
                 a.groups_evicted - b.groups_evicted};
     }

@@ -56,13 +56,13 @@ void OnLinkPrefixes::add_address(const Ipv6Address& address, unsigned prefix_len
     add(source);
 }
 
-void OnLinkPrefixes::add_route(const OnLinkRoute& route) {
+bool OnLinkPrefixes::add_route(const OnLinkRoute& route) {
     Source source;
     source.origin = Origin::route;
     source.prefix = route.prefix;
     source.table = route.table;
     source.metric = route.metric;
-    add(source);
+    return add(source);
 }
 
 void OnLinkPrefixes::remove_address(const Ipv6Address& address, bool interface_up) {
@@ -110,20 +110,23 @@ void OnLinkPrefixes::drop_orphans() {
     remove_if([](const Source& source) { return source.orphan; }, true);
 }
 
-void OnLinkPrefixes::add(const Source& source) {
+/// False: it finds no room.
+bool OnLinkPrefixes::add(const Source& source) {
     if (!can_be_shared(source.prefix)) {
-        return;
+        return true;
     }
     const auto known = std::find_if(sources_.begin(), sources_.end(),
                                     [&](const Source& other) { return other.is_same(source); });
-    if (known == sources_.end()) {
-        if (source.origin == Origin::address || count(Origin::route) < kMostRoutes) {
-            sources_.push_back(source);
-        }
-    } else {
+    if (known != sources_.end()) {
         known->seen = true;
         known->orphan = false;
+        return true;
     }
+    if (source.origin == Origin::route && count(Origin::route) >= kMostRoutes) {
+        return configured();
+    }
+    sources_.push_back(source);
+    return true;
 }
 
 std::size_t OnLinkPrefixes::count(Origin origin) const {

@@ -47,7 +47,8 @@ public:
     [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
 
     void add_address(const Ipv6Address& address, unsigned prefix_length);
-    void add_route(const OnLinkRoute& route);
+    /// False: there are too many, and the route would count.
+    bool add_route(const OnLinkRoute& route);
     /// `interface_up`: the loss is meant; otherwise the source is orphaned.
     void remove_address(const Ipv6Address& address, bool interface_up);
     void remove_route(const OnLinkRoute& route, bool interface_up);
@@ -61,7 +62,7 @@ public:
     void drop_orphans();
 
 private:
-    void add(const Source& source);
+    bool add(const Source& source);
     [[nodiscard]] std::size_t count(Origin origin) const;
     template <typename Predicate>
     void remove_if(Predicate predicate, bool interface_up);

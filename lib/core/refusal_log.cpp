@@ -17,6 +17,7 @@ void RefusalLog::add(std::uint64_t Refusals::*reason, const Subject& subject, Ti
     next_->interface = subject.interface;
     next_->host = subject.host;
     next_->mac = subject.mac;
+    next_->prefix = subject.prefix;
 }
 
 std::optional<TimePoint> RefusalLog::next_deadline() const {

@@ -21,6 +21,7 @@ public:
         const std::string& interface;
         std::optional<Ipv6Address> host;
         std::optional<MacAddress> mac;
+        std::optional<Ipv6Prefix> prefix;
     };
     void add(std::uint64_t Refusals::*reason, const Subject& subject, TimePoint now);
     /// Told with the next, but no reason to tell.

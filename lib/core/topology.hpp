@@ -57,6 +57,7 @@ struct Upstream {
     Upstream(const UpstreamConfig& config, std::uint64_t seed)
         : link(config.interface),
           prefixes(config.prefixes),
+          planned_prefixes(prefixes.prefixes()),
           plan(config.interface, seed),
           announcer(seed),
           answered_v1(seed),
@@ -64,6 +65,10 @@ struct Upstream {
 
     Interface link;
     OnLinkPrefixes prefixes;
+    std::vector<Ipv6Prefix> planned_prefixes;  ///< by which hosts were last served, and told
+    /// A renumbering is some changes at once, and each acts at once; what flaps, or is flooded by
+    /// Router Advertisements, would cost a look at all hosts for each of its changes.
+    RateLimit prefix_changes{4, std::chrono::seconds(1)};
     MembershipPlan plan;
     /// The kernel joins their groups by itself.
     OwnAddresses own_addresses;

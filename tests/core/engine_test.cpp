@@ -144,6 +144,49 @@ TEST_F(RunningEngineTest, AForeignHostIsRememberedAndJoinedWhenItsPrefixComes) {
     EXPECT_EQ(state(kForeign), "confirmed");
 }
 
+TEST_F(RunningEngineTest, ARenumberingActsAtOnceAndAFlapFourTimesASecond) {
+    const Ipv6Prefix flapping = prefix("2001:db8:9::/64");
+    appear(kForeign);
+    world.run_for(minutes(1));
+    world.log.clear();
+    kernel.add_route("eth9", prefix("2001:db8:7::/64"));
+    kernel.add_route("eth9", flapping);
+    world.pump();
+    EXPECT_TRUE(held(kForeign));
+    for (int i = 0; i < 1000; ++i) {
+        kernel.remove_route("eth9", flapping);
+        kernel.add_route("eth9", flapping);
+        world.run_for(milliseconds(1));
+    }
+    EXPECT_LE(world.all<JoinGroup>().size(), 5U);
+    EXPECT_LE(world.count(NoticeKind::prefix_added), 6U);
+    kernel.remove_route("eth9", flapping);
+    world.run_for(seconds(1));
+    EXPECT_FALSE(held(kForeign)) << "the last word counts";
+    EXPECT_EQ(world.count(NoticeKind::prefix_added), world.count(NoticeKind::prefix_removed) + 1);
+    kernel.add_route("eth9", flapping);
+    world.pump();
+    EXPECT_TRUE(held(kForeign)) << "at once again";
+}
+
+TEST_F(RunningEngineTest, PrefixesThatFindNoRoomAreCountedAndToldOnceAMinute) {
+    for (std::uint8_t i = 0; i < 100; ++i) {
+        Ipv6Address made_up = address("2001:db8:8::");
+        made_up.bytes[7] = i;
+        kernel.add_route("eth9", Ipv6Prefix(made_up, 64));
+    }
+    world.run_for(seconds(30));
+    EXPECT_EQ(world.snapshot().counters.at("prefixes.refused"), 100 - OnLinkPrefixes::kMostRoutes);
+    ASSERT_EQ(world.count(NoticeKind::refused), 1U);
+    const auto notices = world.notices();
+    const auto told = std::find_if(notices.begin(), notices.end(), [](const Notice& notice) {
+        return notice.kind == NoticeKind::refused;
+    });
+    EXPECT_EQ(told->refusals.prefixes, 100 - OnLinkPrefixes::kMostRoutes);
+    EXPECT_EQ(told->prefix, prefix("2001:db8:8:63::/64"));
+    EXPECT_EQ(told->interface, "eth9");
+}
+
 TEST_F(RunningEngineTest, AnUpstreamThatIsDownKeepsItsPrefixes) {
     appear(kHost);
     kernel.set_up("eth9", false);

@@ -156,8 +156,12 @@ TEST(OnLinkPrefixes, TakeNoMoreRoutesThanAFloodOfAdvertisementsShouldCost) {
     };
     prefixes.add_route({2, prefix("2001:db8:1::/64"), 254, 1});
     for (unsigned i = 0; i < 1000; ++i) {
-        prefixes.add_route(route(2 + i));
+        const bool needs_room = route(2 + i).prefix.length() < 128;
+        ASSERT_EQ(prefixes.add_route(route(2 + i)),
+                  i + 1 < OnLinkPrefixes::kMostRoutes || !needs_room)
+            << i;
     }
+    EXPECT_TRUE(prefixes.add_route({2, prefix("::/0"), 254, 1})) << "which needs no room";
     EXPECT_EQ(prefixes.sources().size(), OnLinkPrefixes::kMostRoutes);
     EXPECT_TRUE(prefixes.contains(address("2001:db8:1::5")));
     prefixes.add_address(address("2001:db8:2::5"), 64);
@@ -172,8 +176,12 @@ TEST(OnLinkPrefixes, ConfiguredOnesStandInFront) {
     prefixes.add_address(address("2001:db8:1::1"), 64);
     EXPECT_THAT(prefixes.prefixes(), ElementsAre(prefix("2001:db8:2::/64")));
     EXPECT_FALSE(prefixes.contains(address("2001:db8:1::5")));
+    for (unsigned i = 0; i < 100; ++i) {
+        EXPECT_TRUE(prefixes.add_route({2, prefix("2001:db8:3::/64"), 254, i})) << "of no account";
+    }
     prefixes.configure({});
-    EXPECT_THAT(prefixes.prefixes(), ElementsAre(prefix("2001:db8:1::/64")));
+    EXPECT_THAT(prefixes.prefixes(),
+                ElementsAre(prefix("2001:db8:1::/64"), prefix("2001:db8:3::/64")));
 }
 
 TEST(OnLinkPrefixes, DumpSweepsWhatItDoesNotMention) {

@@ -126,6 +126,13 @@ TEST(JournalText, WhatFoundNoRoomByReason) {
               "no room: 2 times for the group of a host (max-groups), 3 times for a group that the "
               "LAN reported (max-groups); 4 hosts and 1 group made room for what is newer or "
               "better known; the last was of 02:00:00:00:00:01 on eth9");
+
+    Notice prefixes = notice(NoticeKind::refused);
+    prefixes.refusals.prefixes = 3;
+    prefixes.prefix = Ipv6Prefix::parse("2001:db8:7::/64");
+    EXPECT_EQ(text_of(prefixes),
+              "no room: 3 times for a prefix (64 on-link routes); the last was 2001:db8:7::/64 on "
+              "eth9");
 }
 
 TEST(JournalText, TheQuerierByAddressAndVersion) {
