@@ -371,9 +371,10 @@ void Engine::add_own_address(DownstreamId downstream, const Ipv6Address& address
     if (host == nullptr) {
         host = admit({address, downstream}, downstreams_[downstream].link.mac,
                      Evidence::own_address, HostRank::own, turn);
+    } else if (host->is_own()) {
+        return;
     }
-    if (host != nullptr && !host->own) {
-        host->own = true;
+    if (host != nullptr) {
         prove(*host, HostRank::own, turn.now);
         life_.seen(*host, Evidence::own_address, turn.now);
         requeue(*host, turn.now);
@@ -384,10 +385,9 @@ void Engine::add_own_address(DownstreamId downstream, const Ipv6Address& address
 /// a host like another until the interface is back.
 void Engine::release_own_address(DownstreamId downstream, const Ipv6Address& address, Turn turn) {
     Host* host = hosts_.find({address, downstream});
-    if (host == nullptr || !host->own) {
+    if (host == nullptr || !host->is_own()) {
         return;
     }
-    host->own = false;
     host->last_seen = turn.now;
     hosts_.set_rank(*host, HostRank::confirmed);
     if (downstreams_[downstream].link.carries_ipv6()) {

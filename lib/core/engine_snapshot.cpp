@@ -119,7 +119,7 @@ StateSnapshot Engine::snapshot(TimePoint now) const {
         described.address = host->key.address.to_string();
         described.downstream = downstreams_[host->key.downstream].link.name;
         described.mac = text(host->mac);
-        described.state = host->own ? "own" : std::string(to_string(host->state));
+        described.state = host->is_own() ? "own" : std::string(to_string(host->state));
         described.evidence = to_string(host->evidence);
         described.known = seconds(now - host->first_seen);
         described.silent = seconds(now - host->last_seen);
@@ -162,7 +162,7 @@ std::vector<SavedHost> Engine::saved_hosts(TimePoint now) const {
     std::vector<SavedHost> saved;
     saved.reserve(hosts_.size());
     hosts_.for_each([&](const Host& host) {
-        if (!host.own) {
+        if (!host.is_own()) {
             saved.push_back({downstreams_[host.key.downstream].link.name, host.key.address,
                              host.mac, seconds(now - host.last_seen), unproven(host.rank)});
         }

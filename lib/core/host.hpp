@@ -50,7 +50,6 @@ struct Host : DueHook {
     Evidence evidence = Evidence::neighbor;        ///< the latest
     NeighborState neighbor = NeighborState::none;  ///< what the kernel last said of it
     bool in_dump = false;               ///< seen in the dump of neighbors that is running
-    bool own = false;                   ///< the router's own address
     bool asked = false;                 ///< a probe is out, unanswered
     std::uint8_t failures = 0;          ///< probes in a row that nobody answered
     std::uint32_t upstreams = 0;        ///< mask: where it is served
@@ -63,6 +62,9 @@ struct Host : DueHook {
     TimePoint last_seen{};
     TimePoint since{};      ///< in this state
     TimePoint next_step{};  ///< when probing or absent: the next probe, or the end of this one
+
+    /// The router's own address.
+    [[nodiscard]] bool is_own() const { return rank == HostRank::own; }
 };
 
 }  // namespace solicitd

@@ -51,7 +51,7 @@ HostLife::Step HostLife::neighbor(Host& host, NeighborState state, bool live, Ti
 }
 
 TimePoint HostLife::due(const Host& host) const {
-    if (host.own || host.neighbor == NeighborState::permanent) {
+    if (host.is_own() || host.neighbor == NeighborState::permanent) {
         return TimePoint::max();
     }
     switch (host.state) {

@@ -353,6 +353,7 @@ TEST_F(MaxGroupsTest, ABetterKnownHostTakesAGroupsPlaceWithinASecond) {
     EXPECT_TRUE(held(kHost));
     EXPECT_EQ(groups(), 4U);
     EXPECT_EQ(counter("groups.evicted"), 1U);
+    EXPECT_EQ(counter("groups.refused.hosts"), 2U) << "the one that lost its group, too";
     EXPECT_THAT(kernel.memberships(), SizeIs(4));
     EXPECT_EQ(world.count(NoticeKind::refused), 1U);
 }
@@ -384,6 +385,66 @@ TEST_F(MaxGroupsTest, RoomThatComesFreeIsGivenToWhoWaits) {
     EXPECT_EQ(hosts(), 1U);
     EXPECT_TRUE(held(kHost));
     EXPECT_THAT(world.snapshot().upstreams[0].problems, Not(Contains("no-room")));
+}
+
+TEST_F(MaxGroupsTest, WhoWaitsAndGoesIsNotWaitedForAnyLonger) {
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        confirm(numbered(i));
+    }
+    flood(10, 1);
+    EXPECT_THAT(world.snapshot().upstreams[0].problems, Contains("no-room"));
+    world.run_for(seconds(80));
+    ASSERT_EQ(hosts(), 4U);
+    EXPECT_THAT(world.snapshot().upstreams[0].problems, Not(Contains("no-room")));
+}
+
+TEST_F(MaxGroupsTest, WhoSpeaksTakesTheGroupOfOneThatFellSilentBefore) {
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        confirm(numbered(i));
+    }
+    hear(numbered(3));
+    kernel.add_route("eth9", Ipv6Prefix(address("2001:db8:7::"), 64));  // all is shared out anew
+    world.run_for(seconds(340));
+    ASSERT_EQ(state(numbered(3)), "absent");
+    hear(kHost);
+    world.run_for(seconds(1));
+    EXPECT_TRUE(held(kHost));
+    EXPECT_FALSE(joined(numbered(3)));
+}
+
+// One that went down with its interface is a host like another.
+TEST_F(MaxGroupsTest, WhatWasTheRoutersOwnAddressPushesOutNobody) {
+    const Ipv6Address own = address("2001:db8:9::ff");
+    kernel.add_address("br0", own, 64);
+    world.pump();
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        confirm(numbered(i));
+    }
+    kernel.set_up("br0", false);
+    world.pump();
+    ASSERT_EQ(state(own), "confirmed");
+    kernel.add_route("eth9", Ipv6Prefix(own, 64));
+    world.run_for(seconds(1));
+    EXPECT_FALSE(joined(own));
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        EXPECT_TRUE(held(numbered(i))) << i;
+    }
+    kernel.set_up("br0", true);
+    kernel.add_address("br0", own, 64);
+    world.run_for(seconds(1));
+    EXPECT_TRUE(held(own)) << "it is the router's again";
+}
+
+TEST_F(MaxGroupsTest, AReportOfAGroupThatIsWantedNeedsNoRoom) {
+    for (std::uint32_t i = 1; i <= 4; ++i) {
+        report(i);
+    }
+    world.run_for(seconds(200));
+    report(1);
+    world.run_for(seconds(100));
+    EXPECT_TRUE(kernel.holds({kernel.index("eth9"), SolicitedNodeGroup{1}}));
+    EXPECT_EQ(groups(), 1U);
+    EXPECT_EQ(counter("groups.refused.reports"), 0U);
 }
 
 TEST_F(MaxGroupsTest, AClaimTakesTheGroupOfOneThatHadItsTime) {
@@ -597,11 +658,11 @@ TEST_F(FloodTest, JoinsAndLeavesAreToldSingly60TimesAMinuteAtMost) {
 }
 
 TEST_F(FloodTest, AQuietLanHasEachJoinTold) {
-    for (std::uint32_t i = 0; i < 50; ++i) {
+    for (std::uint32_t i = 0; i < 90; ++i) {  // 30 a minute
         appear(numbered(i));
         world.run_for(seconds(2));
     }
-    EXPECT_EQ(world.count(NoticeKind::joined), 50U);
+    EXPECT_EQ(world.count(NoticeKind::joined), 90U);
     EXPECT_EQ(world.count(NoticeKind::joined_many), 0U);
 }
 

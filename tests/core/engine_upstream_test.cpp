@@ -600,6 +600,16 @@ TEST_F(UpstreamTest, AReportedGroupIsJoinedForAListenerInterval) {
     EXPECT_EQ(world.count(NoticeKind::left), 1U);
 }
 
+TEST_F(UpstreamTest, AReportHoldsTheGroupThatAHostLets) {
+    report("br0", SolicitedNodeGroup::of(kOther));
+    hear(kOther, Evidence::dad_solicitation);
+    world.run_for(seconds(80));
+    ASSERT_EQ(state(kOther), "unknown");
+    EXPECT_THAT(world.all<LeaveGroup>(), IsEmpty());
+    world.run_for(seconds(181));
+    EXPECT_THAT(world.all<LeaveGroup>(), SizeIs(1));
+}
+
 TEST_F(UpstreamTest, AReportOutlivesTheHostThatIsKnownOfTheGroup) {
     const SolicitedNodeGroup group = SolicitedNodeGroup::of(kHost);
     kernel.host_dies(kHost);
@@ -701,6 +711,20 @@ TEST_F(UpstreamTest, StrangersCannotReportMoreThanAThousandGroups) {
     report("br0", SolicitedNodeGroup{0x100000});  // one that is known is still prolonged
     appear(kOther);
     EXPECT_TRUE(held(kOther));
+}
+
+TEST_F(UpstreamTest, ReportedGroupsThatWereEvictedMakeRoomForOthers) {
+    const auto report_many = [&](std::uint32_t first) {
+        for (std::uint32_t i = 0; i < MembershipPlan::kMostReported; ++i) {
+            report("br0", SolicitedNodeGroup{first + i});
+        }
+    };
+    report_many(0x100000);
+    allow_groups(1);
+    ASSERT_EQ(upstream().groups.size(), 1U);
+    allow_groups(4096);
+    report_many(0x200000);
+    EXPECT_EQ(upstream().groups.size(), MembershipPlan::kMostReported + 1);
 }
 
 TEST_F(UpstreamTest, ReportsFillNoMoreThanMaxGroupsAndGiveWayToHosts) {

@@ -180,6 +180,15 @@ TEST_F(HostTableTest, HostsOfOneMacOnlyPushOutEachOther) {
     EXPECT_EQ(come(9, HostRank::claimed, mac(1), kStart, kOtherLan), nullptr);
 }
 
+TEST_F(HostTableTest, OfOneMacTheLongestUnseenGoesFirst) {
+    table.set_mac_limit(kLan, 2);
+    Host* first = come(1, HostRank::heard, mac(1), kStart);
+    come(2, HostRank::heard, mac(1), kStart);
+    table.set_rank(*first, HostRank::heard);  // seen again
+    EXPECT_NE(come(3, HostRank::confirmed, mac(1), kStart), nullptr);
+    EXPECT_THAT(evicted, ElementsAre(2));
+}
+
 TEST_F(HostTableTest, HostsWithoutAMacHaveNoCapOfTheirOwn) {
     table.set_mac_limit(kLan, 1);
     EXPECT_NE(come(1, HostRank::heard, MacAddress{}, kStart), nullptr);
