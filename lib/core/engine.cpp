@@ -27,7 +27,7 @@ void Engine::tick(TimePoint now, Actions& actions) {
             upstream.prefixes.drop_orphans();
             follow_prefixes(upstream, turn);
         }
-        share_if_room(upstream, now);  // a claim may have come to its end
+        share_if_room(upstream, now);  // a lease may have come to its end
         if (upstream.share_at && *upstream.share_at <= now) {
             replan(index_of(upstream), turn);
         }
@@ -50,7 +50,7 @@ void Engine::tick(TimePoint now, Actions& actions) {
 /// The machine slept: nobody answered because nothing ran, and no prefix could return.
 void Engine::wait_anew(Duration slept, TimePoint now) {
     for (Upstream& upstream : upstreams_) {
-        upstream.plan.postpone_claims(slept);
+        upstream.plan.postpone_leases(slept);
         upstream.querier.postpone(slept);
         if (upstream.orphans_until) {
             upstream.orphans_until = now + kOrphanedPrefix;

@@ -161,7 +161,7 @@ private:
     void sweep_own_addresses(Turn turn);
     void end_first_round(Turn turn);
     static void attach(Upstream& upstream, Turn turn);
-    void claim_inherited(Upstream& upstream, Turn turn);
+    void lease_inherited(Upstream& upstream, Turn turn);
     void audit_soon(TimePoint now);
     void audit_at(TimePoint when);
 

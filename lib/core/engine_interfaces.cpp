@@ -208,7 +208,7 @@ void Engine::sweep_own_addresses(Turn turn) {
 void Engine::end_first_round(Turn turn) {
     for (Upstream& upstream : upstreams_) {
         follow_prefixes(upstream, turn);
-        claim_inherited(upstream, turn);
+        lease_inherited(upstream, turn);
         if (upstream.link.has_ipv6()) {
             attach(upstream, turn);
         }
@@ -225,7 +225,7 @@ void Engine::attach(Upstream& upstream, Turn turn) {
 /// Groups that an earlier process held: among hosts of which as much is known, theirs come first.
 /// Those whose hosts nobody remembers (it died between two writes) are kept for the linger, in
 /// which the hosts have time to be seen.
-void Engine::claim_inherited(Upstream& upstream, Turn turn) {
+void Engine::lease_inherited(Upstream& upstream, Turn turn) {
     std::vector<SolicitedNodeGroup> held;
     for (const GroupsInherited& inherited : inherited_) {
         if (upstream.link.exists() && inherited.upstream == upstream.link.index) {
@@ -262,17 +262,17 @@ void Engine::claim_inherited(Upstream& upstream, Turn turn) {
     });
     // Some were wanted for reports alone, which come again within a listener interval.
     const Duration longest = std::max<Duration>(config_.linger, kListenerInterval);
-    std::size_t claimed = 0;
+    std::size_t leased = 0;
     for (std::size_t i = 0; i < held.size(); ++i) {
         if (!explained[i]) {
-            claimed +=
-                upstream.plan.claim(held[i], turn.now + longest, Evidence::saved, turn.actions);
+            leased +=
+                upstream.plan.lease(held[i], turn.now + longest, Evidence::saved, turn.actions);
         }
     }
     replan(index, turn);
-    if (claimed > 0) {
+    if (leased > 0) {
         Notice notice(NoticeKind::groups_inherited, upstream.link.name);
-        notice.count = claimed;
+        notice.count = leased;
         turn.actions.emplace_back(std::move(notice));
     }
 }
@@ -467,8 +467,8 @@ void Engine::replan(std::size_t index, Turn turn) {
     upstream.waiting = 0;
     upstream.lowest = HostRank::own;
     upstream.plan.begin_replan();
-    const auto keep_claims = [&](Evidence evidence) {
-        if (upstream.plan.keep_claims(evidence)) {
+    const auto keep_leases = [&](Evidence evidence) {
+        if (upstream.plan.keep_leases(evidence)) {
             upstream.lowest = std::min(upstream.lowest, rank_of(evidence));
         }
     };
@@ -488,14 +488,14 @@ void Engine::replan(std::size_t index, Turn turn) {
     for (std::size_t i = kHostRanks; i-- > static_cast<std::size_t>(HostRank::claimed);) {
         const auto rank = static_cast<HostRank>(i);
         if (rank == HostRank::vouched) {
-            keep_claims(Evidence::saved);
+            keep_leases(Evidence::saved);
         }
         for (const bool spent : {false, true}) {
             share_out(rank, spent, true);
             share_out(rank, spent, false);
         }
     }
-    keep_claims(Evidence::mld_report);
+    keep_leases(Evidence::mld_report);
     refusals_.count(&Refusals::groups_evicted, upstream.plan.end_replan(turn.now, turn.actions));
     if (synced_) {
         tell_missing_prefix(upstream, turn);

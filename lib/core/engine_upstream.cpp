@@ -261,7 +261,7 @@ void Engine::report_on_lan(DownstreamId downstream, const GroupReported& event, 
         if ((from.upstreams & (1U << i)) == 0 || upstream.prefixes.prefixes().empty()) {
             continue;
         }
-        if (upstream.plan.claim(event.group, turn.now + kListenerInterval, Evidence::mld_report,
+        if (upstream.plan.lease(event.group, turn.now + kListenerInterval, Evidence::mld_report,
                                 turn.actions)) {
             upstream.lowest = HostRank::reported;
         } else {

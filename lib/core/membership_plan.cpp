@@ -59,7 +59,7 @@ void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, TimePoin
         return;
     }
     recount(it->second, [&] { --it->second.hosts; });
-    if (it->second.hosts > 0 || it->second.claimed()) {
+    if (it->second.hosts > 0 || it->second.leased()) {
         return;
     }
     const bool was_held = it->second.state == State::held;
@@ -72,7 +72,7 @@ void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, TimePoin
     }
 }
 
-bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
+bool MembershipPlan::lease(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
                            Actions& actions) {
     const bool no_room = !has_room() || only_reported_ >= kMostReported;
     if (evidence == Evidence::mld_report && no_room && !wants(group)) {
@@ -80,12 +80,12 @@ bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence e
     }
     const auto [it, is_new] = groups_.try_emplace(group.low24);
     Membership& membership = it->second;
-    if (until > membership.claimed_until) {
+    if (until > membership.leased_until) {
         recount(membership, [&] {
-            membership.claimed_until = until;
-            membership.claimed_by = evidence;
+            membership.leased_until = until;
+            membership.leased_by = evidence;
         });
-        first_claim_end_ = std::min(first_claim_end_.value_or(until), until);
+        first_lease_end_ = std::min(first_lease_end_.value_or(until), until);
     }
     if (is_new) {
         membership.cause = {Ipv6Address{}, evidence};
@@ -97,14 +97,14 @@ bool MembershipPlan::claim(SolicitedNodeGroup group, TimePoint until, Evidence e
     return true;
 }
 
-void MembershipPlan::postpone_claims(Duration slept) {
-    if (!first_claim_end_) {
+void MembershipPlan::postpone_leases(Duration slept) {
+    if (!first_lease_end_) {
         return;
     }
-    *first_claim_end_ += slept;
+    *first_lease_end_ += slept;
     for (auto& [low24, membership] : groups_) {
-        if (membership.claimed()) {
-            membership.claimed_until += slept;
+        if (membership.leased()) {
+            membership.leased_until += slept;
         }
     }
 }
@@ -147,19 +147,19 @@ bool MembershipPlan::keep(Membership& membership) {
     return membership.kept;
 }
 
-bool MembershipPlan::keep_claims(Evidence evidence) {
-    std::vector<Membership*> claims;
+bool MembershipPlan::keep_leases(Evidence evidence) {
+    std::vector<Membership*> leases;
     for (auto& [low24, membership] : groups_) {
-        if (membership.claimed() && membership.claimed_by == evidence) {
-            claims.push_back(&membership);
+        if (membership.leased() && membership.leased_by == evidence) {
+            leases.push_back(&membership);
         }
     }
-    std::sort(claims.begin(), claims.end(), [](const Membership* a, const Membership* b) {
-        return a->claimed_until > b->claimed_until;
+    std::sort(leases.begin(), leases.end(), [](const Membership* a, const Membership* b) {
+        return a->leased_until > b->leased_until;
     });
     std::size_t kept = 0;
-    for (Membership* claim : claims) {
-        kept += keep(*claim) ? 1 : 0;
+    for (Membership* lease : leases) {
+        kept += keep(*lease) ? 1 : 0;
     }
     return kept > 0;
 }
@@ -168,7 +168,7 @@ std::size_t MembershipPlan::end_replan(TimePoint now, Actions& actions) {
     replanning_ = false;
     std::size_t evicted = 0;
     for (auto it = groups_.begin(); it != groups_.end();) {
-        if (!it->second.kept && (it->second.refused || it->second.claimed())) {
+        if (!it->second.kept && (it->second.refused || it->second.leased())) {
             ++evicted;
             it = leave(it, now, actions);
         } else {
@@ -186,7 +186,7 @@ std::size_t MembershipPlan::end_replan(TimePoint now, Actions& actions) {
 void MembershipPlan::sweep(TimePoint now, Actions& actions) {
     std::vector<Notice> left;
     for (auto it = groups_.begin(); it != groups_.end();) {
-        if (it->second.hosts > 0 || it->second.claimed()) {
+        if (it->second.hosts > 0 || it->second.leased()) {
             ++it;
             continue;
         }
@@ -271,8 +271,8 @@ void MembershipPlan::asked(SolicitedNodeGroup group, TimePoint now) {
 
 std::optional<TimePoint> MembershipPlan::next_deadline() const {
     std::optional<TimePoint> first = retry_at_;
-    if (first_claim_end_ && (!first || *first_claim_end_ < *first)) {
-        first = first_claim_end_;
+    if (first_lease_end_ && (!first || *first_lease_end_ < *first)) {
+        first = first_lease_end_;
     }
     if (untold_joins_ + untold_leaves_ > 0 && (!first || minute_end_ < *first)) {
         first = minute_end_;
@@ -284,29 +284,29 @@ void MembershipPlan::tick(TimePoint now, Actions& actions) {
     if (retry_at_ && *retry_at_ <= now) {
         retry(actions);
     }
-    if (first_claim_end_ && *first_claim_end_ <= now) {
-        end_claims(now, actions);
+    if (first_lease_end_ && *first_lease_end_ <= now) {
+        end_leases(now, actions);
     }
     if (minute_end_ <= now) {
         tell_rest(actions);
     }
 }
 
-void MembershipPlan::end_claim(Membership& membership) {
-    recount(membership, [&] { membership.claimed_until = TimePoint::min(); });
+void MembershipPlan::end_lease(Membership& membership) {
+    recount(membership, [&] { membership.leased_until = TimePoint::min(); });
 }
 
-void MembershipPlan::end_claims(TimePoint now, Actions& actions) {
-    first_claim_end_.reset();
+void MembershipPlan::end_leases(TimePoint now, Actions& actions) {
+    first_lease_end_.reset();
     for (auto& [low24, membership] : groups_) {
-        if (!membership.claimed()) {
+        if (!membership.leased()) {
             continue;
         }
-        if (membership.claimed_until <= now) {
-            end_claim(membership);
+        if (membership.leased_until <= now) {
+            end_lease(membership);
         } else {
-            first_claim_end_ = std::min(first_claim_end_.value_or(membership.claimed_until),
-                                        membership.claimed_until);
+            first_lease_end_ = std::min(first_lease_end_.value_or(membership.leased_until),
+                                        membership.leased_until);
         }
     }
     sweep(now, actions);

@@ -25,7 +25,7 @@ struct Cause {
 
 /// The groups wanted on one upstream, and how far the kernel has got with them.
 ///
-/// Hosts go in, memberships come out: a group is wanted as long as it has a host, or a claim that
+/// Hosts go in, memberships come out: a group is wanted as long as it has a host, or a lease that
 /// is known without its hosts and ends by itself. What is wanted outlives the interface; what is
 /// held does not. Failed joins are tried again, all of the upstream's together, after 1 s, 2 s, 4
 /// s, ... 60 s: what makes a join fail is a matter of the interface or the system, never of the
@@ -49,15 +49,15 @@ public:
         std::uint32_t hosts = 0;
         int error = 0;  ///< errno of the last join, when failed
         Cause cause;
-        Evidence claimed_by = Evidence::saved;  ///< mld_report or saved, when it is claimed
-        TimePoint claimed_until = TimePoint::min();
+        Evidence leased_by = Evidence::saved;  ///< mld_report or saved, when it is leased
+        TimePoint leased_until = TimePoint::min();
         TimePoint held_since{};
         std::uint64_t asked = 0;  ///< Neighbor Solicitations for it that came from upstream
         TimePoint last_asked{};
 
-        [[nodiscard]] bool claimed() const { return claimed_until != TimePoint::min(); }
+        [[nodiscard]] bool leased() const { return leased_until != TimePoint::min(); }
         [[nodiscard]] bool only_reported() const {
-            return hosts == 0 && claimed() && claimed_by == Evidence::mld_report;
+            return hosts == 0 && leased() && leased_by == Evidence::mld_report;
         }
     };
 
@@ -83,13 +83,13 @@ public:
     /// `evicted`: it did not go by itself, and others tell of that.
     void remove_host(const Ipv6Address& host, bool evicted, TimePoint now, Actions& actions);
 
-    /// Wants the group until then, whoever else does; an earlier claim is prolonged. `evidence`:
+    /// Wants the group until then, whoever else does; an earlier lease is prolonged. `evidence`:
     /// what it is known by. False: there is no room for the group; what an earlier process held is
     /// taken in any case, and a replan has to follow.
-    [[nodiscard]] bool claim(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
+    [[nodiscard]] bool lease(SolicitedNodeGroup group, TimePoint until, Evidence evidence,
                              Actions& actions);
     /// Time passed in which no host could be seen.
-    void postpone_claims(Duration slept);
+    void postpone_leases(Duration slept);
     [[nodiscard]] bool wants(SolicitedNodeGroup group) const {
         return groups_.count(group.low24) != 0;
     }
@@ -101,12 +101,12 @@ public:
     [[nodiscard]] bool attached() const { return index_ != 0; }
 
     /// Mark, re-add, sweep: between the two, whatever is still wanted is given to add_host again,
-    /// the best known first, and claims to keep_claims; what was not is left. The way through a new
+    /// the best known first, and leases to keep_leases; what was not is left. The way through a new
     /// configuration, a changed prefix, and a better use of the room. Ends with how many groups are
     /// left for want of room.
     void begin_replan();
     /// Whether there are any of that kind with a place.
-    bool keep_claims(Evidence evidence);
+    bool keep_leases(Evidence evidence);
     std::size_t end_replan(TimePoint now, Actions& actions);
 
     void result(SolicitedNodeGroup group, int error, TimePoint now, Actions& actions);
@@ -118,7 +118,7 @@ public:
     /// Somebody upstream asked for an address of the group. Ignored when it is not wanted.
     void asked(SolicitedNodeGroup group, TimePoint now);
 
-    /// When failed joins want to be tried again, or a claim ends.
+    /// When failed joins want to be tried again, or a lease ends.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
     void tick(TimePoint now, Actions& actions);
 
@@ -149,11 +149,11 @@ private:
     void close_burst_entry(Membership& membership, bool joined, TimePoint now, Actions& actions);
     void settle_failure(Actions& actions);
     void retry(Actions& actions);
-    void end_claims(TimePoint now, Actions& actions);
+    void end_leases(TimePoint now, Actions& actions);
     template <typename Change>
     void recount(Membership& membership, Change change);
     [[nodiscard]] bool keep(Membership& membership);
-    void end_claim(Membership& membership);
+    void end_lease(Membership& membership);
     [[nodiscard]] Notice notice(NoticeKind kind) const;
     [[nodiscard]] Notice notice(NoticeKind kind, const Membership& membership,
                                 SolicitedNodeGroup group) const;
@@ -176,7 +176,7 @@ private:
     std::optional<TimePoint> retry_at_;
     Duration retry_after_ = kFirstRetry;
     std::size_t only_reported_ = 0;  ///< groups
-    std::optional<TimePoint> first_claim_end_;
+    std::optional<TimePoint> first_lease_end_;
 
     TimePoint minute_end_ = TimePoint::min();  ///< of the minute for which is counted:
     int told_ = 0;                             ///< joins and leaves that were told
