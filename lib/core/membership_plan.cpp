@@ -68,7 +68,7 @@ void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, TimePoin
         Notice left = notice(NoticeKind::left);
         left.group = group;
         left.host = host;
-        tell(std::move(left), untold_leaves_, now, actions);
+        changes_.tell(std::move(left), now, actions);
     }
 }
 
@@ -199,7 +199,7 @@ void MembershipPlan::sweep(TimePoint now, Actions& actions) {
         left = {notice(NoticeKind::left_many, left.size())};
     }
     for (Notice& each : left) {
-        tell(std::move(each), untold_leaves_, now, actions);
+        changes_.tell(std::move(each), now, actions);
     }
 }
 
@@ -234,7 +234,7 @@ void MembershipPlan::result(SolicitedNodeGroup group, int error, TimePoint now, 
     if (membership.in_burst) {
         close_burst_entry(membership, true, now, actions);
     } else {
-        tell(notice(NoticeKind::joined, membership, group), untold_joins_, now, actions);
+        changes_.tell(notice(NoticeKind::joined, membership, group), now, actions);
     }
     settle_failure(actions);
 }
@@ -271,11 +271,10 @@ void MembershipPlan::asked(SolicitedNodeGroup group, TimePoint now) {
 
 std::optional<TimePoint> MembershipPlan::next_deadline() const {
     std::optional<TimePoint> first = retry_at_;
-    if (first_lease_end_ && (!first || *first_lease_end_ < *first)) {
-        first = first_lease_end_;
-    }
-    if (untold_joins_ + untold_leaves_ > 0 && (!first || minute_end_ < *first)) {
-        first = minute_end_;
+    for (const auto when : {first_lease_end_, changes_.next_deadline()}) {
+        if (when && (!first || *when < *first)) {
+            first = when;
+        }
     }
     return first;
 }
@@ -287,9 +286,7 @@ void MembershipPlan::tick(TimePoint now, Actions& actions) {
     if (first_lease_end_ && *first_lease_end_ <= now) {
         end_leases(now, actions);
     }
-    if (minute_end_ <= now) {
-        tell_rest(actions);
-    }
+    changes_.tick(now, actions);
 }
 
 void MembershipPlan::end_lease(Membership& membership) {
@@ -369,8 +366,8 @@ void MembershipPlan::close_burst_entry(Membership& membership, bool joined, Time
     }
     burst_joined_ += joined ? 1 : 0;
     if (--burst_open_ == 0 && burst_joined_ > 0) {
-        tell(notice(NoticeKind::joined_many, std::exchange(burst_joined_, 0)), untold_joins_, now,
-             actions);
+        changes_.tell(notice(NoticeKind::joined_many, std::exchange(burst_joined_, 0)), now,
+                      actions);
     }
 }
 
@@ -382,32 +379,6 @@ void MembershipPlan::settle_failure(Actions& actions) {
     retry_after_ = kFirstRetry;
     if (std::exchange(failure_told_, false) && held() > 0) {
         actions.emplace_back(notice(NoticeKind::join_recovered));
-    }
-}
-
-/// Tells of a join or a leave, or of many, now or together with others that are untold.
-void MembershipPlan::tell(Notice notice, std::size_t& untold, TimePoint now, Actions& actions) {
-    if (minute_end_ <= now) {
-        tell_rest(actions);
-        minute_end_ = now + kMinute;
-        told_ = 0;
-    }
-    if (told_ < kToldInAMinute) {
-        ++told_;
-        actions.emplace_back(std::move(notice));
-    } else {
-        untold += std::max<std::size_t>(notice.count, 1);
-    }
-}
-
-void MembershipPlan::tell_rest(Actions& actions) {
-    for (const auto& [kind, untold] : {std::pair{NoticeKind::joined_many, &untold_joins_},
-                                       std::pair{NoticeKind::left_many, &untold_leaves_}}) {
-        if (*untold > 0) {
-            Notice rest = notice(kind, std::exchange(*untold, 0));
-            rest.interval = kMinute;
-            actions.emplace_back(std::move(rest));
-        }
     }
 }
 

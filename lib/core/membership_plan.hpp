@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/actions.hpp"
+#include "core/change_teller.hpp"
 #include "core/hash.hpp"
 #include "core/host_ranks.hpp"
 #include "core/time.hpp"
@@ -67,12 +68,9 @@ public:
     static constexpr Duration kLastRetry = std::chrono::seconds(60);
     /// Up to this many joins or leaves at once are told one by one.
     static constexpr std::size_t kToldSingly = 8;
-    /// So many times in a minute they are told as they come; all others of it together at its end.
-    static constexpr int kToldInAMinute = 60;
-    static constexpr std::chrono::seconds kMinute{60};
 
-    MembershipPlan(std::string interface, std::uint64_t seed)
-        : interface_(std::move(interface)), groups_(0, GroupHash{seed}) {}
+    MembershipPlan(const std::string& interface, std::uint64_t seed)
+        : interface_(interface), changes_(interface), groups_(0, GroupHash{seed}) {}
 
     /// Takes effect with the next replan; until then it only keeps new groups out.
     void set_limit(std::size_t groups) { limit_ = groups; }
@@ -158,10 +156,9 @@ private:
     [[nodiscard]] Notice notice(NoticeKind kind, const Membership& membership,
                                 SolicitedNodeGroup group) const;
     [[nodiscard]] Notice notice(NoticeKind kind, std::size_t count) const;
-    void tell(Notice notice, std::size_t& untold, TimePoint now, Actions& actions);
-    void tell_rest(Actions& actions);
 
     std::string interface_;
+    ChangeTeller changes_;
     Ifindex index_ = 0;  ///< 0: not attached
     Groups groups_;
     std::array<std::size_t, 4> tallies_{};  ///< groups by State
@@ -177,11 +174,6 @@ private:
     Duration retry_after_ = kFirstRetry;
     std::size_t only_reported_ = 0;  ///< groups
     std::optional<TimePoint> first_lease_end_;
-
-    TimePoint minute_end_ = TimePoint::min();  ///< of the minute for which is counted:
-    int told_ = 0;                             ///< joins and leaves that were told
-    std::size_t untold_joins_ = 0;             ///< groups
-    std::size_t untold_leaves_ = 0;
 };
 
 [[nodiscard]] std::string_view to_string(MembershipPlan::State state);

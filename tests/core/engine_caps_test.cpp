@@ -646,7 +646,7 @@ TEST_F(FloodTest, JoinsAndLeavesAreToldSingly60TimesAMinuteAtMost) {
                                                                : 0;
         }
     }
-    EXPECT_LE(singly, 4U * MembershipPlan::kToldInAMinute);
+    EXPECT_LE(singly, 4U * ChangeTeller::kToldInAMinute);
     EXPECT_LE(summed, 2U * 4);
     std::size_t joins = 0;
     for (const auto& [when, action] : world.log) {
