@@ -123,12 +123,7 @@ private:
     void take(Host& host, HostLife::Step step, Turn turn);
     void probe(const Downstream& downstream, const Ipv6Address& address, Turn turn);
     void requeue(Host& host, TimePoint now);
-    bool serve(Host& host, std::size_t index, Turn turn);
     void remove(Host& host, Turn turn, bool evicted = false);
-    void refuse(std::uint64_t Refusals::*reason, DownstreamId downstream,
-                const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now);
-    void share_soon(Upstream& upstream, TimePoint now);
-    void share_if_room(Upstream& upstream, TimePoint now);
     void look_at_hosts(Turn turn);
     [[nodiscard]] std::optional<TimePoint> next_step() const;
     void wait_anew(Duration slept, TimePoint now);
@@ -145,7 +140,6 @@ private:
         return static_cast<std::size_t>(&upstream - upstreams_.data());
     }
     [[nodiscard]] std::optional<DownstreamId> find_downstream(Ifindex index) const;
-    DownstreamId downstream_named(const std::string& name);
     void link_seen(Upstream& upstream, const LinkSeen& event, Turn turn);
     void link_seen(DownstreamId id, const LinkSeen& event, Turn turn);
     void lose(Upstream& upstream, Turn turn);
@@ -154,9 +148,7 @@ private:
     void tell_state(const Interface& link, Turn turn) const;
     void follow_prefixes(Upstream& upstream, Turn turn);
     static void tell_prefixes(Upstream& upstream, Turn turn);
-    void replan(std::size_t index, Turn turn);
     void tell_missing_prefix(Upstream& upstream, Turn turn);
-    std::vector<std::uint32_t> configure(const Config& config);
     void end_dump_of_links(Turn turn);
     void sweep_own_addresses(Turn turn);
     void end_first_round(Turn turn);
@@ -164,6 +156,18 @@ private:
     void lease_inherited(Upstream& upstream, Turn turn);
     void audit_soon(TimePoint now);
     void audit_at(TimePoint when);
+
+    // Who is served (engine_room.cpp)
+    bool serve(Host& host, std::size_t index, Turn turn);
+    void share_soon(Upstream& upstream, TimePoint now);
+    void share_if_room(Upstream& upstream, TimePoint now);
+    void replan(std::size_t index, Turn turn);
+    void refuse(std::uint64_t Refusals::*reason, DownstreamId downstream,
+                const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now);
+
+    // The configuration (engine_config.cpp)
+    std::vector<std::uint32_t> configure(const Config& config);
+    DownstreamId downstream_named(const std::string& name);
 
     // What is said and heard upstream (engine_upstream.cpp)
     void tick_upstream(Upstream& upstream, Turn turn);

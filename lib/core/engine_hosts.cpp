@@ -255,30 +255,6 @@ void Engine::depreciate(Host& host, TimePoint now) {
     }
 }
 
-/// Counts the host on the upstream, if that is one of its downstream's and has its prefix. False:
-/// there is no room for its group.
-bool Engine::serve(Host& host, std::size_t index, Turn turn) {
-    const std::uint32_t bit = 1U << index;
-    Upstream& upstream = upstreams_[index];
-    if ((downstreams_[host.key.downstream].upstreams & bit) == 0 ||
-        !upstream.prefixes.contains(host.key.address)) {
-        return true;
-    }
-    if (upstream.plan.add_host({host.key.address, host.evidence}, turn.actions)) {
-        host.upstreams |= bit;
-        upstream.lowest = std::min(upstream.lowest, host.rank);
-        return true;
-    }
-    host.waiting |= bit;
-    ++upstream.waiting;
-    const bool may_follow_another =
-        host.rank == upstream.lowest && is_claim(host.rank) && !HostTable::is_spent(host, turn.now);
-    if (host.rank > upstream.lowest || may_follow_another) {
-        share_soon(upstream, turn.now);
-    }
-    return false;
-}
-
 /// `evicted`: another one takes its place.
 void Engine::remove(Host& host, Turn turn, bool evicted) {
     if (evicted) {
@@ -296,27 +272,6 @@ void Engine::remove(Host& host, Turn turn, bool evicted) {
     }
     ++counters_.hosts_gone;
     hosts_.erase(host);
-}
-
-/// Groups are shared out anew, with the next tick or as soon as that may be again.
-void Engine::share_soon(Upstream& upstream, TimePoint now) {
-    const TimePoint when = std::max(now, upstream.shared + kShareAgain);
-    upstream.share_at = std::min(upstream.share_at.value_or(when), when);
-}
-
-/// Somebody waits, and need not.
-void Engine::share_if_room(Upstream& upstream, TimePoint now) {
-    if (upstream.waiting > 0 && upstream.plan.has_room()) {
-        share_soon(upstream, now);
-    }
-}
-
-void Engine::refuse(std::uint64_t Refusals::*reason, DownstreamId downstream,
-                    const std::optional<Ipv6Address>& host, const MacAddress& mac, TimePoint now) {
-    refusals_.add(reason,
-                  {downstreams_[downstream].link.name, host,
-                   mac.is_none() ? std::nullopt : std::optional(mac), std::nullopt},
-                  now);
 }
 
 void Engine::look_at_hosts(Turn turn) {

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-/// The part of the engine that follows interfaces and prefixes, and the configuration that names
-/// them.
+/// The part of the engine that follows interfaces, their addresses and prefixes.
 namespace solicitd {
 
 void Engine::on(const LinkSeen& event, Turn turn) {
@@ -66,107 +65,6 @@ void Engine::on(const RouteGone& event, Turn turn) {
         upstream->prefixes.remove_route(event.route, upstream->link.carries_ipv6());
         follow_prefixes(*upstream, turn);
     }
-}
-
-void Engine::on(const Reconfigured& event, Turn turn) {
-    std::vector<bool> captured;
-    for (const Downstream& downstream : downstreams_) {
-        captured.push_back(downstream.link.exists());
-    }
-    for (Upstream& upstream : upstreams_) {
-        const bool kept = std::any_of(
-            event.config.upstreams.begin(), event.config.upstreams.end(),
-            [&](const UpstreamConfig& wanted) { return wanted.interface == upstream.link.name; });
-        if (!kept) {
-            // Nobody is wanted there any more: leaves all, and says so.
-            upstream.plan.begin_replan();
-            upstream.plan.end_replan(turn.now, turn.actions);
-            upstream.plan.detach(turn.actions);
-            if (upstream.link.exists()) {
-                forget_link(upstream, turn);
-            }
-        }
-    }
-    const bool recapture = event.config.capture != config_.capture ||
-                           event.config.mld_evidence != config_.mld_evidence;
-    const std::vector<std::uint32_t> moved = configure(event.config);
-
-    for (std::size_t id = 0; id < downstreams_.size(); ++id) {
-        Downstream& downstream = downstreams_[id];
-        const bool was_captured = id < captured.size() && captured[id];
-        const bool stop = was_captured && (downstream.upstreams == 0 || recapture);
-        if (stop) {
-            turn.actions.emplace_back(StopCapture{downstream.link.index});
-        }
-        if (downstream.upstreams == 0) {
-            downstream = Downstream(downstream.link.name, seed_);
-        } else if (stop) {
-            start_capture(downstream, turn);
-        }
-    }
-    counters_.hosts_gone += hosts_.erase_if(
-        [&](const Host& host) { return downstreams_[host.key.downstream].upstreams == 0; });
-    hosts_.for_each([&](Host& host) {
-        std::uint32_t served = 0;
-        for (std::size_t i = 0; i < moved.size(); ++i) {
-            served |= (host.upstreams & (1U << i)) != 0 ? moved[i] : 0;
-        }
-        host.upstreams = served;
-        host.waiting = 0;
-        hosts_.schedule(host, std::max(life_.due(host), turn.now));
-    });
-    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
-        replan(i, turn);
-        repeat_announcements(upstreams_[i], turn.now);
-    }
-    // New names may be those of interfaces that exist; old ones may have new prefixes to learn.
-    links_known_ = false;
-    turn.actions.emplace_back(Resync{});
-}
-
-/// Takes over the configuration; interfaces that it names again keep what is known of them. Ends
-/// with the new bit of each former upstream, 0 for none.
-std::vector<std::uint32_t> Engine::configure(const Config& config) {
-    config_ = config;
-    hosts_.set_limit(config.max_hosts);
-    life_ = HostLife(config.host_timeout, config.linger, seed_);
-
-    for (Downstream& downstream : downstreams_) {
-        downstream.upstreams = 0;
-    }
-    std::vector<Upstream> former = std::exchange(upstreams_, {});
-    std::vector<std::uint32_t> moved(former.size(), 0);
-    for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
-        const UpstreamConfig& wanted = config.upstreams[i];
-        const auto known = std::find_if(
-            former.begin(), former.end(),
-            [&](const Upstream& upstream) { return upstream.link.name == wanted.interface; });
-        if (known == former.end()) {
-            upstreams_.emplace_back(wanted, seed_);
-        } else {
-            moved[static_cast<std::size_t>(known - former.begin())] = 1U << i;
-            known->prefixes.configure(wanted.prefixes);
-            known->planned_prefixes = known->prefixes.prefixes();
-            upstreams_.push_back(std::move(*known));
-        }
-        upstreams_.back().plan.set_limit(config.max_groups);
-        for (const std::string& name : wanted.downstreams) {
-            const DownstreamId id = downstream_named(name);
-            downstreams_[id].upstreams |= 1U << i;
-            hosts_.set_mac_limit(id, max_hosts_per_mac(config, name));
-        }
-    }
-    return moved;
-}
-
-DownstreamId Engine::downstream_named(const std::string& name) {
-    const auto known = std::find_if(downstreams_.begin(), downstreams_.end(),
-                                    [&](const Downstream& each) { return each.link.name == name; });
-    if (known == downstreams_.end()) {
-        downstreams_.emplace_back(name, seed_);
-        return static_cast<DownstreamId>(downstreams_.size() - 1);
-    }
-    return static_cast<DownstreamId>(known - downstreams_.begin());
 }
 
 void Engine::end_dump_of_links(Turn turn) {
@@ -454,52 +352,6 @@ void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
         turn.actions.emplace_back(Notice(NoticeKind::no_prefix, upstream.link.name));
     }
     upstream.no_prefix_told = missing;
-}
-
-/// Which hosts are served on the upstream, decided anew: where room is short, the best known; among
-/// equals those that are served already, unless it is a claim that has had its time.
-void Engine::replan(std::size_t index, Turn turn) {
-    Upstream& upstream = upstreams_[index];
-    const std::uint32_t bit = 1U << index;
-    tell_prefixes(upstream, turn);
-    upstream.share_at.reset();
-    upstream.shared = turn.now;
-    upstream.waiting = 0;
-    upstream.lowest = HostRank::own;
-    upstream.plan.begin_replan();
-    const auto keep_leases = [&](Evidence evidence) {
-        if (upstream.plan.keep_leases(evidence)) {
-            upstream.lowest = std::min(upstream.lowest, rank_of(evidence));
-        }
-    };
-    hosts_.for_each([&](Host& host) { host.waiting &= ~bit; });
-    const auto share_out = [&](HostRank rank, bool spent, bool served) {
-        hosts_.for_each(rank, [&](Host& host) {
-            if (HostTable::is_spent(host, turn.now) == spent &&
-                ((host.upstreams & bit) != 0) == served && (host.waiting & bit) == 0) {
-                host.upstreams &= ~bit;
-                if (!serve(host, index, turn) && served) {
-                    refuse(&Refusals::hosts_by_max_groups, host.key.downstream, host.key.address,
-                           host.mac, turn.now);
-                }
-            }
-        });
-    };
-    for (std::size_t i = kHostRanks; i-- > static_cast<std::size_t>(HostRank::claimed);) {
-        const auto rank = static_cast<HostRank>(i);
-        if (rank == HostRank::vouched) {
-            keep_leases(Evidence::saved);
-        }
-        for (const bool spent : {false, true}) {
-            share_out(rank, spent, true);
-            share_out(rank, spent, false);
-        }
-    }
-    keep_leases(Evidence::mld_report);
-    refusals_.count(&Refusals::groups_evicted, upstream.plan.end_replan(turn.now, turn.actions));
-    if (synced_) {
-        tell_missing_prefix(upstream, turn);
-    }
 }
 
 }  // namespace solicitd
