@@ -49,8 +49,8 @@ say_nd host1 dad 2001:db8:2::32:2
 say_nd host1 dad fe80::33:3
 say_nd host1 dad ff02::1:ff34:4
 say_nd host1 na "${prefix}35:5" --mac "$br0_mac"
-in_ns gw "$netns_dir/wire.py" send eth0 dad "${prefix}36:6"
-in_ns gw "$netns_dir/wire.py" send eth0 na "${prefix}37:7"
+in_ns gw "$netns_dir/tools/wire.py" send eth0 dad "${prefix}36:6"
+in_ns gw "$netns_dir/tools/wire.py" send eth0 na "${prefix}37:7"
 in_ns router ip -6 neigh replace "${prefix}38:8" lladdr 02:00:00:00:00:38 nud stale dev eth9
 in_ns router ip -6 neigh add proxy "${prefix}39:9" dev br0
 say_nd host1 dad "${prefix}2a:a" # comes last: when it is known, the others were read

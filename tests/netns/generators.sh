@@ -6,9 +6,9 @@ need atk6-flood_solicitate6 atk6-flood_advertise6 atk6-flood_mld6 atk6-flood_mld
     atk6-fuzz_ip6 tcpreplay
 /usr/bin/python3 -c 'import scapy.all' 2>/dev/null || skip "not installed: python3-scapy"
 # While the snoopers are waited for.
-"$netns_dir/forge.py" fuzz "$work/lan.pcap" lan 300 &
+"$netns_dir/tools/forge.py" fuzz "$work/lan.pcap" lan 300 &
 forger_of_lan=$!
-"$netns_dir/forge.py" fuzz "$work/upstream.pcap" upstream 300 &
+"$netns_dir/tools/forge.py" fuzz "$work/upstream.pcap" upstream 300 &
 forger_of_upstream=$!
 make_topology
 
@@ -41,7 +41,7 @@ thc "" host1 fuzz_ip6 -a -x -I -2 eth0 ff02::1
 thc "" host1 fuzz_ip6 -a -x -F -H -3 eth0 ff02::1
 
 step "thc-ipv6 upstream; meanwhile a host comes on the LAN, and is recorded"
-spawn host3 "$netns_dir/forge.py" record "$work/host3.pcap" eth0 4 >"$work/recorder"
+spawn host3 "$netns_dir/tools/forge.py" record "$work/host3.pcap" eth0 4 >"$work/recorder"
 recorder=$spawned
 wait_for 10 grep -q recording "$work/recorder"
 give_address host3 "${prefix}13:3"

@@ -143,7 +143,7 @@ host2_is_back() {
 start_crowd() {
     add_host crowd
     mkfifo "$work/crowd.in"
-    spawn crowd "$netns_dir/crowd.py" eth0 "$seed" "$work/crowd.in" "$work/crowd.groups" \
+    spawn crowd "$netns_dir/tools/crowd.py" eth0 "$seed" "$work/crowd.in" "$work/crowd.groups" \
         >"$work/crowd.out"
     wait_for 5 grep -q listening "$work/crowd.out"
     crowd_told=1
@@ -336,7 +336,7 @@ start() {
     start_daemon --config "$work/solicitd.toml"
     unset WATCHDOG_USEC LD_PRELOAD GLIBC_TUNABLES
 }
-in_store() { "$netns_dir/service_manager.py" "$1" "$fd_store"; }
+in_store() { "$netns_dir/tools/service_manager.py" "$1" "$fd_store"; }
 daemon_is_frozen() {
     freeze_daemon
     later thaw_daemon

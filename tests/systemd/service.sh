@@ -36,7 +36,7 @@ records() { journalctl -u solicitd -o json; }
 
 host=2001:db8:1::11:1
 group=ff02::1:ff11:1
-appear() { ip netns exec host1 python3 /test/wire.py send eth0 dad "$host"; }
+appear() { ip netns exec host1 python3 /test/tools/wire.py send eth0 dad "$host"; }
 
 step "Without /etc/solicitd/solicitd.toml it is not started, and that is no failure"
 systemctl daemon-reload
@@ -109,7 +109,7 @@ sed -e 's|^ExecStart=.*|ExecStart=/usr/bin/python3 /test/report.py ff02::16 ff02
     -e '/^\(ExecReload\|WatchdogSec\|Restart.*\|RuntimeDirectory.*\|StateDirectory\|NotifyAccess\)=/d' \
     "$(property FragmentPath)" >/run/systemd/system/report.service
 systemctl daemon-reload
-ip netns exec host1 python3 -u /test/wire.py listen gateway >/test/wire.log &
+ip netns exec host1 python3 -u /test/tools/wire.py listen gateway >/test/wire.log &
 listener=$!
 wait_for 5 grep -q listening /test/wire.log
 systemctl start report

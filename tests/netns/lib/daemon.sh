@@ -69,7 +69,7 @@ fd_store=
 launch_daemon() {
     local program=$SOLICITD with_stored=()
     if [ -z "${notify_listener:-}" ]; then
-        "$netns_dir/service_manager.py" listen "$work/notify" ${fd_store:+"$fd_store"} \
+        "$netns_dir/tools/service_manager.py" listen "$work/notify" ${fd_store:+"$fd_store"} \
             >>"$notify_log" &
         notify_listener=$!
         wait_for 5 grep -q listening "$notify_log"
@@ -81,7 +81,7 @@ launch_daemon() {
         program=$confinement/solicitd
         own_directories
     fi
-    [ -z "$fd_store" ] || with_stored=("$netns_dir/service_manager.py" exec "$fd_store")
+    [ -z "$fd_store" ] || with_stored=("$netns_dir/tools/service_manager.py" exec "$fd_store")
     NOTIFY_SOCKET=$work/notify spawn router "${with_stored[@]}" "${confined[@]}" "$program" \
         --runtime-dir "$work/run" \
         --state-dir "$work/state" --mld-evidence "$mld_evidence" "$@" >>"$daemon_log" 2>&1

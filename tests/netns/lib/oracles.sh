@@ -41,9 +41,9 @@ forget_at_switch() {
 neighbor_state() { in_ns router ip -6 neigh show dev br0 to "$1" | awk '{print $NF}'; }
 
 # capture NAME NAMESPACE INTERFACE [--times] [--packets]: ND and MLD on the wire from now on, a line
-# a message in the file that `captured NAME` prints. See wire.py for what a line looks like.
+# a message in the file that `captured NAME` prints. See tools/wire.py for what a line looks like.
 capture() {
-    spawn "$2" "$netns_dir/wire.py" listen "${@:3}" >"$work/$1.wire"
+    spawn "$2" "$netns_dir/tools/wire.py" listen "${@:3}" >"$work/$1.wire"
     wait_for 5 grep -q listening "$work/$1.wire"
 }
 captured() { cat "$work/$1.wire"; }
@@ -54,18 +54,18 @@ saw() { grep -Eq -- "$2" "$work/$1.wire"; }
 say_nd() {
     local host=$1
     shift
-    in_ns "$host" "$netns_dir/wire.py" send eth0 "$@"
+    in_ns "$host" "$netns_dir/tools/wire.py" send eth0 "$@"
 }
 
 # say_mld NAMESPACE INTERFACE query|report [GROUP...] [OPTION...]: an MLD message of our making.
-say_mld() { in_ns "$1" "$netns_dir/wire.py" mld "${@:2}"; }
+say_mld() { in_ns "$1" "$netns_dir/tools/wire.py" mld "${@:2}"; }
 
 # keep_saying NAMESPACE send|mld INTERFACE ... --interval SECONDS: such a message again and again,
 # from when this returns until the process `speaker` is ended.
 keep_saying() {
     local output
     output=$(mktemp "$work/speaker.XXXXXX")
-    spawn "$1" "$netns_dir/wire.py" "${@:2}" --count 0 >"$output"
+    spawn "$1" "$netns_dir/tools/wire.py" "${@:2}" --count 0 >"$output"
     speaker=$spawned
     wait_for 5 grep -q sending "$output"
 }
