@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include <system_error>
 #include <vector>
 
+#include "fakes/temporary_directory.hpp"
 #include "io/atomic_file.hpp"
 #include "io/fd.hpp"
 #include "io/instance_lock.hpp"
@@ -42,14 +42,8 @@ StateSnapshot state_of(pid_t pid) {
 
 class DumpStateTest : public testing::Test {
 protected:
-    DumpStateTest() {
-        std::string name = testing::TempDir() + "dump_state_XXXXXX";
-        if (::mkdtemp(name.data()) == nullptr || ::chmod(name.c_str(), 0755) != 0) {
-            throw std::system_error(errno, std::generic_category(), name);
-        }
-        dir_ = name;
-    }
-    ~DumpStateTest() override { std::filesystem::remove_all(dir_); }
+    // One test asks as another user.
+    DumpStateTest() { std::filesystem::permissions(dir_, std::filesystem::perms(0755)); }
 
     struct Answer {
         int exit_code = -1;
@@ -63,7 +57,8 @@ protected:
         return {exit_code, out.str(), err.str()};
     }
 
-    std::filesystem::path dir_;
+    const test::TemporaryDirectory directory_;
+    const std::filesystem::path dir_ = directory_.path();
 };
 
 /// A process that holds the lock as the daemon does, and answers SIGUSR1 with what it is told to.

@@ -2,26 +2,24 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "core/saved_hosts.hpp"
+#include "fakes/temporary_directory.hpp"
 
 namespace solicitd {
 namespace {
 
 using namespace std::chrono_literals;
+using test::content_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -35,11 +33,6 @@ SavedHost host(const std::string& address) {
 class HostKeeperTest : public testing::Test {
 protected:
     HostKeeperTest() {
-        std::string pattern = (std::filesystem::path(testing::TempDir()) / "keeperXXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) {
-            throw std::system_error(errno, std::generic_category(), pattern);
-        }
-        top_ = pattern;
         keeper_ = std::make_unique<HostKeeper>(
             loop_, top_ / "run", top_ / "state",
             [this] {
@@ -48,15 +41,10 @@ protected:
             },
             [this](std::string line) { complaints_.push_back(std::move(line)); });
     }
-    ~HostKeeperTest() override { std::filesystem::remove_all(top_); }
 
     [[nodiscard]] std::filesystem::path runtime() const { return top_ / "run/hosts"; }
     [[nodiscard]] std::filesystem::path state() const { return top_ / "state/hosts"; }
 
-    static std::string text(const std::filesystem::path& path) {
-        std::ifstream file(path, std::ios::binary);
-        return {std::istreambuf_iterator<char>(file), {}};
-    }
     static void write(const std::filesystem::path& path, const std::string& text) {
         std::filesystem::create_directories(path.parent_path());
         std::ofstream(path, std::ios::binary) << text;
@@ -81,7 +69,8 @@ protected:
         static_cast<void>(run_until([] { return false; }, duration));
     }
 
-    std::filesystem::path top_;
+    const test::TemporaryDirectory directory_;
+    const std::filesystem::path top_ = directory_.path();
     io::EventLoop loop_;
     std::vector<SavedHost> hosts_{host("2001:db8::1")};
     std::vector<std::string> complaints_;
@@ -94,7 +83,7 @@ TEST_F(HostKeeperTest, AChangeIsInTheRuntimeDirectoryWithinASecond) {
     const auto took = run_until([&] { return std::filesystem::exists(runtime()); });
     ASSERT_TRUE(took);
     EXPECT_LT(*took, 1s);
-    EXPECT_EQ(text(runtime()), format_saved_hosts(hosts_));
+    EXPECT_EQ(content_of(runtime()), format_saved_hosts(hosts_));
     EXPECT_FALSE(std::filesystem::exists(state())) << "flash is written after five minutes";
     EXPECT_EQ(asked_, 1);
 }
@@ -111,11 +100,11 @@ TEST_F(HostKeeperTest, EachLaterChangeIsWrittenAgainButNotToFlash) {
     for (std::uint64_t version = 1; version <= 2; ++version) {
         hosts_.push_back(host("2001:db8::" + std::to_string(version + 1)));
         keeper_->note(version);
-        EXPECT_TRUE(run_until([&] { return text(runtime()) == format_saved_hosts(hosts_); }));
+        EXPECT_TRUE(run_until([&] { return content_of(runtime()) == format_saved_hosts(hosts_); }));
     }
     EXPECT_FALSE(std::filesystem::exists(state()));
     keeper_->flush();
-    EXPECT_EQ(text(state()), format_saved_hosts(hosts_));
+    EXPECT_EQ(content_of(state()), format_saved_hosts(hosts_));
     EXPECT_EQ(asked_, 3) << "the runtime directory had it all";
 }
 
@@ -155,7 +144,7 @@ TEST_F(HostKeeperTest, ADamagedFileIsSetAsideWithOneLineAndTheOtherIsRead) {
                             " holds no hosts of an earlier run: it does not end with the number of "
                             "its hosts; set aside as " +
                             runtime().native() + ".damaged"));
-    EXPECT_EQ(text(runtime().native() + ".damaged"), "solicitd hosts 1\nend 5\n");
+    EXPECT_EQ(content_of(runtime().native() + ".damaged"), "solicitd hosts 1\nend 5\n");
     EXPECT_FALSE(std::filesystem::exists(runtime()));
     EXPECT_THAT(keeper_->load(4096), SizeIs(1));
     EXPECT_THAT(complaints_, SizeIs(1));
@@ -168,7 +157,7 @@ TEST_F(HostKeeperTest, WhatIsNoSuchFileIsSetAsideToo) {
     EXPECT_THAT(complaints_, ElementsAre(HasSubstr("line 1 is not"), HasSubstr("set aside")));
     keeper_->note(1);
     keeper_->flush();
-    EXPECT_EQ(text(state()), format_saved_hosts(hosts_));
+    EXPECT_EQ(content_of(state()), format_saved_hosts(hosts_));
     EXPECT_THAT(complaints_, SizeIs(2));
 }
 
@@ -194,10 +183,10 @@ TEST_F(HostKeeperTest, ADirectoryThatCannotBeWrittenIsToldOnceAndTriedAgain) {
     keeper_->note(2);
     keeper_->flush();
     EXPECT_THAT(complaints_, SizeIs(1));
-    EXPECT_EQ(text(state()), format_saved_hosts(hosts_)) << "the other one is written";
+    EXPECT_EQ(content_of(state()), format_saved_hosts(hosts_)) << "the other one is written";
 
     std::filesystem::remove(top_ / "run");
-    EXPECT_TRUE(run_until([&] { return text(runtime()) == format_saved_hosts(hosts_); },
+    EXPECT_TRUE(run_until([&] { return content_of(runtime()) == format_saved_hosts(hosts_); },
                           HostKeeper::kRetry + 2s))
         << "without another change";
 

@@ -1,7 +1,5 @@
 #include "settings.hpp"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "daemon/command_line.hpp"
+#include "fakes/temporary_directory.hpp"
 
 namespace solicitd {
 namespace {
@@ -19,16 +18,13 @@ using test::refusal;
 
 class SettingsTest : public test::CommandLine {
 protected:
-    ~SettingsTest() override { std::filesystem::remove(file_); }
-
     std::string write_file(const std::string& content) const {
         std::ofstream(file_) << content;
         return file_.string();
     }
 
-    const std::filesystem::path file_ =
-        std::filesystem::path(testing::TempDir()) /
-        ("solicitd-settings-" + std::to_string(::getpid()) + ".toml");
+    const test::TemporaryDirectory directory_;
+    const std::filesystem::path file_ = directory_.path() / "solicitd.toml";
 };
 
 TEST_F(SettingsTest, TwoInterfacesAreEnough) {

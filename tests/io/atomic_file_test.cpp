@@ -14,38 +14,22 @@
 #include <system_error>
 #include <vector>
 
+#include "fakes/temporary_directory.hpp"
+
 namespace solicitd::io {
 namespace {
 
+using namespace test;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 class AtomicFileTest : public testing::TestWithParam<Durability> {
 protected:
-    AtomicFileTest() {
-        std::string name = testing::TempDir() + "atomic_file_XXXXXX";
-        if (::mkdtemp(name.data()) == nullptr) {
-            throw std::system_error(errno, std::generic_category(), name);
-        }
-        dir_ = name;
-        path_ = dir_ / "state.json";
-    }
-    ~AtomicFileTest() override { std::filesystem::remove_all(dir_); }
+    std::vector<std::string> names() const { return directory_.names(); }
 
-    static std::string content_of(const std::filesystem::path& path) {
-        std::ifstream file(path, std::ios::binary);
-        return {std::istreambuf_iterator<char>(file), {}};
-    }
-    std::vector<std::string> names() const {
-        std::vector<std::string> names;
-        for (const auto& entry : std::filesystem::directory_iterator(dir_)) {
-            names.push_back(entry.path().filename());
-        }
-        return names;
-    }
-
-    std::filesystem::path dir_;
-    std::filesystem::path path_;
+    const TemporaryDirectory directory_;
+    const std::filesystem::path dir_ = directory_.path();
+    const std::filesystem::path path_ = dir_ / "state.json";
 };
 
 INSTANTIATE_TEST_SUITE_P(EachDurability, AtomicFileTest,

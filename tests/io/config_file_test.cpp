@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "fakes/temporary_directory.hpp"
+
 namespace solicitd::io {
 namespace {
 
@@ -16,11 +18,6 @@ using namespace std::chrono_literals;
 
 class ConfigFileTest : public testing::Test {
 protected:
-    ConfigFileTest()
-        : path_(std::filesystem::path(testing::TempDir()) /
-                ("solicitd-config-" + std::to_string(::getpid()) + ".toml")) {}
-    ~ConfigFileTest() override { std::filesystem::remove(path_); }
-
     ConfigFile read(const std::string& content) const {
         std::ofstream(path_, std::ios::binary) << content;
         return read_config_file(path_);
@@ -38,7 +35,8 @@ protected:
         return "";
     }
 
-    const std::filesystem::path path_;
+    const test::TemporaryDirectory directory_;
+    const std::filesystem::path path_ = directory_.path() / "solicitd.toml";
 };
 
 TEST_F(ConfigFileTest, EveryKeyIsRead) {

@@ -13,6 +13,9 @@
 #include <string>
 #include <system_error>
 
+#include "fakes/temporary_directory.hpp"
+#include "io/fd.hpp"
+
 namespace solicitd::io {
 namespace {
 
@@ -21,18 +24,9 @@ using testing::HasSubstr;
 
 class InstanceLockTest : public testing::Test {
 protected:
-    InstanceLockTest() {
-        std::string name = testing::TempDir() + "instance_lock_XXXXXX";
-        if (::mkdtemp(name.data()) == nullptr) {
-            throw std::system_error(errno, std::generic_category(), name);
-        }
-        base_ = name;
-        dir_ = base_ / "runtime";
-    }
-    ~InstanceLockTest() override { std::filesystem::remove_all(base_); }
-
-    std::filesystem::path base_;
-    std::filesystem::path dir_;
+    const test::TemporaryDirectory directory_;
+    const std::filesystem::path base_ = directory_.path();
+    const std::filesystem::path dir_ = base_ / "runtime";
 };
 
 /// Another process that holds the lock until it is killed.

@@ -5,20 +5,16 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
+#include "fakes/notify_socket.hpp"
 #include "io/fd.hpp"
 
 namespace solicitd::io {
@@ -27,68 +23,19 @@ namespace {
 using namespace std::chrono_literals;
 using testing::MatchesRegex;
 
-/// What systemd would hear: NOTIFY_SOCKET as a socket of our own, in the abstract namespace.
 class ServiceManagerTest : public testing::Test {
 protected:
-    ServiceManagerTest() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-        const std::string name = "@solicitd-test-" + std::to_string(::getpid());
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
-        const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the socket API
-        if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
-            throw std::system_error(errno, std::generic_category(), "bind " + name);
-        }
-        ::setenv("NOTIFY_SOCKET", name.c_str(), 1);
+    ServiceManagerTest() {
         ::unsetenv("WATCHDOG_USEC");
         ::unsetenv("WATCHDOG_PID");
     }
-    ~ServiceManagerTest() override { ::unsetenv("NOTIFY_SOCKET"); }
 
-    /// sd_notify() sends before it returns, so what is not here now was never sent.
     std::optional<std::string> heard() const {
-        std::array<char, 1024> buffer{};
-        const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-        if (size < 0) {
-            return std::nullopt;
-        }
-        return std::string(buffer.data(), static_cast<std::size_t>(size));
+        const auto message = systemd_.hear();
+        return message ? std::optional(message->text) : std::nullopt;
     }
 
-    /// A message that may bring one descriptor along.
-    struct Message {
-        std::string text;
-        Fd fd;
-    };
-    Message heard_with_fd() const {
-        std::array<char, 1024> buffer{};
-        iovec part{buffer.data(), buffer.size()};
-        alignas(cmsghdr) std::array<char, 1024> control{};
-        msghdr header{};
-        header.msg_iov = &part;
-        header.msg_iovlen = 1;
-        header.msg_control = control.data();
-        header.msg_controllen = control.size();
-        Message message;
-        const ssize_t size = ::recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (size < 0) {
-            return message;
-        }
-        message.text.assign(buffer.data(), static_cast<std::size_t>(size));
-        for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
-             item = CMSG_NXTHDR(&header, item)) {
-            if (item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_RIGHTS) {
-                EXPECT_EQ(item->cmsg_len, CMSG_LEN(sizeof(int))) << "one descriptor";
-                int fd = -1;
-                std::memcpy(&fd, CMSG_DATA(item), sizeof fd);
-                message.fd = Fd(fd);
-            }
-        }
-        return message;
-    }
-
-    Fd socket_;
+    test::NotifySocket systemd_;
 };
 
 /// Whether both are the same open file, so that what one holds the other keeps.
@@ -103,14 +50,14 @@ TEST_F(ServiceManagerTest, StoresADuplicateUnderItsNameAndForgetsItByThat) {
     ServiceManager manager;
     const Fd kept(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     manager.store_fd("mld-1-2", kept.get());
-    const Message stored = heard_with_fd();
+    const auto stored = systemd_.hear().value();
     EXPECT_EQ(stored.text, "FDSTORE=1\nFDPOLL=0\nFDNAME=mld-1-2");
     ASSERT_TRUE(stored.fd);
     EXPECT_NE(stored.fd.get(), kept.get());
     EXPECT_TRUE(same_file(stored.fd.get(), kept.get()));
 
     manager.forget_fd("mld-1-2");
-    const Message forgotten = heard_with_fd();
+    const auto forgotten = systemd_.hear().value();
     EXPECT_EQ(forgotten.text, "FDSTOREREMOVE=1\nFDNAME=mld-1-2");
     EXPECT_FALSE(forgotten.fd);
     EXPECT_EQ(heard(), std::nullopt);
@@ -241,7 +188,7 @@ TEST_F(ServiceManagerTest, WithoutAServiceManagerNothingHappens) {
     manager.reloading();
     manager.status("text");
     manager.feed_watchdog();
-    manager.store_fd("mld-1-2", socket_.get());
+    manager.store_fd("mld-1-2", systemd_.fd());
     manager.forget_fd("mld-1-2");
     manager.stopping();
     EXPECT_EQ(heard(), std::nullopt);

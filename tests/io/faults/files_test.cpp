@@ -1,18 +1,17 @@
 // What reads and writes files, when the system fails it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "core/config.hpp"
 #include "fakes/faults.hpp"
+#include "fakes/temporary_directory.hpp"
 #include "io/atomic_file.hpp"
 #include "io/capture_mode.hpp"
 #include "io/config_file.hpp"
@@ -30,28 +29,10 @@ using testing::HasSubstr;
 
 class FaultyFiles : public testing::Test {
 protected:
-    FaultyFiles() {
-        std::string name = testing::TempDir() + "faulty_files_XXXXXX";
-        if (::mkdtemp(name.data()) == nullptr) {
-            throw std::system_error(errno, std::generic_category(), name);
-        }
-        dir_ = name;
-    }
-    ~FaultyFiles() override { std::filesystem::remove_all(dir_); }
+    std::vector<std::string> names() const { return directory_.names(); }
 
-    static std::string content_of(const std::filesystem::path& path) {
-        std::ifstream file(path, std::ios::binary);
-        return {std::istreambuf_iterator<char>(file), {}};
-    }
-    std::vector<std::string> names() const {
-        std::vector<std::string> names;
-        for (const auto& entry : std::filesystem::directory_iterator(dir_)) {
-            names.push_back(entry.path().filename());
-        }
-        return names;
-    }
-
-    std::filesystem::path dir_;
+    const TemporaryDirectory directory_;
+    const std::filesystem::path dir_ = directory_.path();
 };
 
 class FaultyAtomicFile : public FaultyFiles, public testing::WithParamInterface<Durability> {};

@@ -2,17 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstddef>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +16,7 @@
 #include <vector>
 
 #include "fakes/faults.hpp"
+#include "fakes/notify_socket.hpp"
 #include "io/check/mld_trial.hpp"
 #include "io/check/system_facts.hpp"
 #include "io/fd.hpp"
@@ -240,34 +236,18 @@ TEST_F(FaultySockets, ALookAtTheSystemTellsTheTruthOrNothing) {
     }
 }
 
-/// systemd's end of sd_notify: a socket in the abstract namespace.
 class FaultyServiceManager : public testing::Test {
 protected:
-    FaultyServiceManager() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-        const std::string name = "@solicitd-faults-" + std::to_string(::getpid());
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
-        const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-        if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
-            throw std::system_error(errno, std::generic_category(), "bind " + name);
-        }
-        ::setenv("NOTIFY_SOCKET", name.c_str(), 1);
-    }
-    ~FaultyServiceManager() override { ::unsetenv("NOTIFY_SOCKET"); }
-
     /// All that came since the last call.
     std::vector<std::string> heard() const {
         std::vector<std::string> messages;
-        std::array<char, 1024> buffer{};
-        ssize_t size = 0;
-        while ((size = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) >= 0) {
-            messages.emplace_back(buffer.data(), static_cast<std::size_t>(size));
+        while (const auto message = systemd_.hear()) {
+            messages.push_back(message->text);
         }
         return messages;
     }
 
-    Fd socket_;
+    NotifySocket systemd_;
 };
 
 TEST_F(FaultyServiceManager, OneThatCannotBeReachedIsNoReasonToEnd) {
@@ -279,7 +259,7 @@ TEST_F(FaultyServiceManager, OneThatCannotBeReachedIsNoReasonToEnd) {
             manager.reloading();
             manager.status("serves 3 hosts");
             manager.feed_watchdog();
-            manager.store_fd("mld-1", socket_.get());
+            manager.store_fd("mld-1", systemd_.fd());
             manager.forget_fd("mld-1");
             manager.stopping();
         });
