@@ -3,9 +3,11 @@
 
     seeds.py sniff INTERFACE CORPUS     each kind and length of ND and MLD packet once, until ended
     seeds.py netlink CORPUS             each form of message of the kernel's rtnetlink dumps once
+    seeds.py spoil STATE                what may be wrong with a state document, beside this one
 """
 
 import pathlib
+import re
 import socket
 import struct
 import sys
@@ -106,5 +108,20 @@ def lost_group(corpus):
             keep(f"{corpus}/netlink", name, kernel.recv(65536))
 
 
+def spoil(state):
+    """Made of the real one, so that they have all that a document has."""
+    path = pathlib.Path(state)
+    text = path.read_text()
+    number = r'"(uptime|held_for|known|silent|last_heard)": \d+'
+    spoilt = {
+        "control-character": text.replace('"br0"', '"b\\u001br\\n0"', 1),
+        "negative-ages": re.sub(number, rf'"\1": {-2**63}', text),
+        "deep": re.sub(r'"pid": \d+', f'"pid": {"[" * 5000}{"]" * 5000}', text),
+        "cut-off": text[:len(text) // 2],
+    }
+    for name, content in spoilt.items():
+        (path.parent / name).write_text(content)
+
+
 if __name__ == "__main__":
-    {"sniff": sniff, "netlink": netlink}[sys.argv[1]](*sys.argv[2:])
+    {"sniff": sniff, "netlink": netlink, "spoil": spoil}[sys.argv[1]](*sys.argv[2:])
