@@ -86,8 +86,7 @@ eventually 5 upstream_is down
 in_ns switch ip link set to-router up
 eventually 5 switch_forwards "$group1"
 eventually 5 gateway_reaches "$host1"
-more_announced() { [ "$(counter announce.packets)" -gt "$before" ]; }
-eventually 5 more_announced
+eventually 5 counter_exceeds announce.packets "$before"
 
 step "A flood of queries from :: gets no more than an answer a second"
 sleep 5

@@ -5,29 +5,12 @@ make_topology
 
 readonly silent=${prefix}61:1 # known by its DAD alone
 groups=("$(group_of "$host1")" "$(group_of "$host2")" "$(group_of "$silent")")
-joined_all() {
-    local group
-    for group in "${groups[@]}"; do joined "$group" || return; done
-}
-address_upstream() {
-    in_ns router ip -6 addr replace "${prefix}2/64" dev eth9 metric 2048
-}
 lose_by_mtu() {
     in_ns router ip link set eth9 mtu 1279
     in_ns router ip link set eth9 mtu 1500
     address_upstream
 }
-lose_by_replacing() { # by one with the same name, index and MAC
-    local index mac
-    index=$(in_ns router ip -j link show eth9 | jq '.[0].ifindex')
-    mac=$(in_ns router ip -j link show eth9 | jq -r '.[0].address')
-    in_ns router ip link del eth9
-    in_ns router ip link add eth9 index "$index" address "$mac" type veth \
-        peer name to-router netns switch
-    in_ns switch ip link set to-router up master sw
-    in_ns router ip link set eth9 up
-    address_upstream
-}
+lose_by_replacing() { replace_upstream; }
 # More events than the daemon's receive buffer holds, so that later ones are lost.
 fill_receive_buffer() {
     for number in $(seq 60000); do
@@ -50,7 +33,7 @@ let_audits_pass() {
 }
 losses() { grep -c 'the kernel had lost [0-9]* groups\? on eth9' "$daemon_log" || true; }
 audits() { counter groups.audits; }
-audited_more_than() { [ "$(audits)" -gt "$1" ]; }
+audited_more_than() { counter_exceeds groups.audits "$1"; }
 lost_more_than() { [ "$(losses)" -gt "$1" ]; }
 
 step "All is joined, and nothing was ever lost"
@@ -91,8 +74,8 @@ heard() {
     say_nd host1 dad "$newcomer"
     joined "$(group_of "$newcomer")"
 }
-index=$(in_ns router ip -j link show br0 | jq '.[0].ifindex')
-mac=$(in_ns router ip -j link show br0 | jq -r '.[0].address')
+index=$(link_fact br0 .ifindex)
+mac=$(link_fact br0 .address)
 freeze_daemon
 fill_receive_buffer
 in_ns router ip link del br0

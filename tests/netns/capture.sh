@@ -3,13 +3,9 @@
 . "$(dirname "$0")/lib.sh"
 make_topology
 
-bridge_setting() { # JQ PATH of `ip -d -j link show br0`
-    in_ns router ip -d -j link show br0 | jq -r ".[0]$1"
-}
-mcast_router() { bridge_setting .linkinfo.info_data.mcast_router; }
 settings() {
-    echo "mcast_router $(mcast_router) allmulti $(bridge_setting '.allmulti // 0')" \
-        "promiscuity $(bridge_setting .promiscuity)"
+    echo "mcast_router $(mcast_router) allmulti $(link_fact br0 '.allmulti // 0')" \
+        "promiscuity $(link_fact br0 .promiscuity)"
 }
 next=16
 # learns_by_dad: a DAD NS for an address never heard of makes a membership.

@@ -188,11 +188,6 @@ else
 fi
 
 step "Interfaces that are absent, down, without IPv6, or a bridge's"
-# The kernel takes the addresses away each time.
-address_lan() {
-    in_ns router ip -6 addr add fe80::1/64 dev br0
-    in_ns router ip -6 addr add "${prefix}3/64" dev br0 metric 256
-}
 run_solicitd --check --json eth7 br0
 assert_equal "findings" "not-served eth7 absent eth7" \
     "$(jq -r '[.findings[] | "\(.id) \(.interface)"] | join(" ")' <<<"$output")"

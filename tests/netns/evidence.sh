@@ -43,7 +43,7 @@ eventually 5 is_not joined "$(group 25:5)"
 
 step "What an NS asks for proves nothing, nor do these"
 assert_not joined "$(group 29:9)"
-br0_mac=$(in_ns router ip -j link show br0 | jq -r '.[0].address')
+br0_mac=$(link_fact br0 .address)
 say_nd host1 ns "${prefix}3" --source fe80::31:1
 say_nd host1 dad 2001:db8:2::32:2
 say_nd host1 dad fe80::33:3

@@ -14,7 +14,6 @@ allow() { in_ns router nft delete table ip6 t; }
 problems() { state '.upstreams[0].problems | sort | join(" ")'; }
 problems_are() { [ "$(problems)" = "$1" ]; }
 change_mac() { in_ns router ip link set eth9 address "$(new_mac)"; }
-audits_are_more_than() { [ "$(counter groups.audits)" -gt "$1" ]; }
 
 start_daemon --audit-interval 1 eth9 br0
 eventually 5 switch_forwards "$(group_of "$host1")"
@@ -26,7 +25,7 @@ drop icmpv6 type echo-request
 change_mac # we report
 in_ns router ping -6 -n -q -c 3 -i 0.2 -W 1 "${prefix}1" >/dev/null 2>&1 || true
 audits=$(counter groups.audits)
-wait_for 20 audits_are_more_than $((audits + 6))
+wait_for 20 counter_exceeds groups.audits $((audits + 6))
 assert problems_are ""
 assert_not logged 'MLD reports'
 allow

@@ -13,14 +13,8 @@ plug_lan() {
     for port in "${ports[@]}"; do
         in_ns router ip link set "$port" master br0
     done
-    in_ns router ip -6 addr add fe80::1/64 dev br0
-    in_ns router ip -6 addr add "${prefix}3/64" dev br0 metric 256
+    address_lan
     start_snooping router br0
-}
-index_of() { in_ns router cat "/proc/net/igmp6" | awk -v name="$1" '$2 == name { print $1; exit }'; }
-joined_all() {
-    local group
-    for group in "${groups[@]}"; do joined "$group" || return; done
 }
 newcomers=256
 # all_is_right: and it is so soon.
@@ -48,18 +42,18 @@ eventually 2 joined_all
 files=$(open_files)
 
 step "The upstream is deleted: its sockets are closed; it is made again with another index"
-before=$(index_of eth9)
+before=$(link_fact eth9 .ifindex)
 in_ns router ip link del eth9
 eventually 2 open_files_are $((files - 2)) # the memberships', and what listened there
 plug_upstream
-assert_not [ "$(index_of eth9)" = "$before" ]
+assert_not [ "$(link_fact eth9 .ifindex)" = "$before" ]
 all_is_right
 
 step "... and again with the same index"
-index=$(index_of eth9)
+index=$(link_fact eth9 .ifindex)
 in_ns router ip link del eth9
 plug_upstream index "$index"
-assert_equal "index" "$index" "$(index_of eth9)"
+assert_equal "index" "$index" "$(link_fact eth9 .ifindex)"
 all_is_right
 eventually 5 switch_forwards "${groups[0]}"
 

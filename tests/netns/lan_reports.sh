@@ -10,7 +10,7 @@ group=$(group_of "$silent")
 add_silent_host() {
     add_host host3
     set_sysctl host3 net.ipv6.conf.eth0.force_mld_version="$1"
-    in_ns host3 ip -6 neigh replace fe80::1 lladdr "$(mac_of router br0)" dev eth0
+    in_ns host3 ip -6 neigh replace fe80::1 lladdr "$(link_fact br0 .address)" dev eth0
     capture silent host3 eth0
     in_ns host3 ip -6 addr add "$silent/64" dev eth0 nodad
 }
@@ -19,7 +19,6 @@ remove_silent_host() {
     ip netns del host3
     in_ns router ip -6 neigh flush dev br0 to "$silent"
 }
-mac_of() { in_ns "$1" ip -j link show "$2" | jq -r '.[0].address'; }
 nd_of_silent() { captured silent | grep -Ec "^out (ns|na) .*$silent" || true; }
 
 for version in 1 2; do

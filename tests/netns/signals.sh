@@ -10,11 +10,6 @@ configure() { # LINE...: above the upstream's table
     printf '%s\n' "$@" '[[upstream]]' 'interface = "eth9"' 'downstream = ["br0"]' \
         >"$work/solicitd.toml"
 }
-reload() {
-    : >"$notify_log"
-    kill -HUP "$daemon_pid"
-    eventually 5 ready
-}
 
 step "Control: what is joined without the daemon"
 before=$(memberships)
@@ -35,7 +30,7 @@ eventually 5 saw eth9 "out report $group2 to-in"
 step "SIGHUP with nothing new: no word on the wire"
 start_daemon --config "$work/solicitd.toml"
 capture eth9 router eth9
-reload
+reload_daemon
 assert grep -qx RELOADING=1 "$notify_log"
 assert grep -q '^MONOTONIC_USEC=' "$notify_log"
 assert joined "$group1"
@@ -43,7 +38,7 @@ assert joined "$group1"
 step "SIGHUP with another timeout and prefixes: what is still wanted is kept"
 configure 'host-timeout = 77'
 sed -i "\$a prefix = [\"${prefix}11:0/112\"]" "$work/solicitd.toml"
-reload
+reload_daemon
 eventually 5 is_not joined "$group2"
 assert joined "$group1"
 assert_equal "host timeout" 77 "$(state .host_timeout)"
@@ -52,7 +47,7 @@ assert_not saw eth9 "out report $group1 to-in"
 
 step "SIGHUP with a mistake: it says where, and goes on as before"
 configure 'host-timeout = 0'
-reload
+reload_daemon
 eventually 5 logged 'solicitd.toml:1: .*host-timeout.* 1 .*86400'
 assert running
 assert joined "$group1"
@@ -60,6 +55,6 @@ assert_not saw eth9 "out report $group1 to-in"
 
 step "... and takes the file once it is mended"
 configure
-reload
+reload_daemon
 eventually 5 joined "$group2"
 assert_not saw eth9 "out report $group1 to-in"

@@ -2,8 +2,8 @@
 # The installed service under systemd, as an administrator uses it. Runs inside of `container`.
 set -eEuo pipefail
 
-step() { printf '\n== %s\n' "$*"; }
-ok() { printf '   ok: %s\n' "$*"; }
+# shellcheck source=SCRIPTDIR/../netns/lib/assert.sh
+. /test/lib/assert.sh
 fail() {
     echo "FAILED: $*"
     systemctl --no-pager --full status solicitd || true
@@ -11,24 +11,6 @@ fail() {
     exit 1
 }
 trap 'fail "exit status $? of: $BASH_COMMAND (line $LINENO)"' ERR
-wait_for() { # SECONDS COMMAND...
-    local seconds=$1 end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -le "$end" ] || fail "waited $seconds s in vain for: $*"
-        sleep 0.05
-    done
-    ok "$*"
-}
-is_not() { ! "$@"; }
-assert_equal() { # WHAT EXPECTED SEEN
-    [ "$2" = "$3" ] || fail "$1: expected '$2', saw '$3'"
-    ok "$1: $3"
-}
-assert_match() { # WHAT REGEX SEEN
-    grep -Eq -- "$2" <<<"$3" || fail "$1: expected a line like '$2', saw: $3"
-    ok "$1: $(grep -Em1 -- "$2" <<<"$3")"
-}
 property() { systemctl show --value -p "$1" solicitd; }
 joined() { ip -6 maddr show dev eth9 | grep -Eq "inet6 $1( |\$)"; }
 status_mentions() { property StatusText | grep -q "$1"; }
@@ -68,13 +50,13 @@ ip link set lan master br0
 for interface in eth9 br0 lan; do ip link set "$interface" up; done
 for interface in gateway eth0; do ip netns exec host1 ip link set "$interface" up; done
 ip -6 addr add 2001:db8:1::2/64 dev eth9
-wait_for 5 status_mentions 'prefix\|host'
+eventually 5 status_mentions 'prefix\|host'
 listened() {
     appear
     joined "$group"
 }
-wait_for 5 listened
-wait_for 5 status_mentions '1 host'
+eventually 5 listened
+eventually 5 status_mentions '1 host'
 
 step "Its rights"
 status=$(cat "/proc/$pid/status")
@@ -111,18 +93,18 @@ sed -e 's|^ExecStart=.*|ExecStart=/usr/bin/python3 /test/report.py ff02::16 ff02
 systemctl daemon-reload
 ip netns exec host1 python3 -u /test/tools/wire.py listen gateway >/test/wire.log &
 listener=$!
-wait_for 5 grep -q listening /test/wire.log
+eventually 5 grep -q listening /test/wire.log
 systemctl start report
 sent() { journalctl -u report -o cat | grep -Fxq "$1"; }
-wait_for 5 sent "ff02::16 sent"
-wait_for 5 sent "ff02::1:ff77:7777 sent"
-wait_for 5 sent "ff02::1 refused"
-wait_for 5 sent "ff02::1:2 refused"
-wait_for 5 sent "fe80::99 refused"
-wait_for 5 sent "2001:db8:1::99 sent"
+eventually 5 sent "ff02::16 sent"
+eventually 5 sent "ff02::1:ff77:7777 sent"
+eventually 5 sent "ff02::1 refused"
+eventually 5 sent "ff02::1:2 refused"
+eventually 5 sent "fe80::99 refused"
+eventually 5 sent "2001:db8:1::99 sent"
 reports() { grep -c 'in report ff02::1:ff77:7777 is-ex' /test/wire.log; }
 both_arrived() { [ "$(reports)" = 2 ]; }
-wait_for 5 both_arrived
+eventually 5 both_arrived
 kill "$listener"
 
 step "Its state"
@@ -130,13 +112,13 @@ assert_match "table" "$host" "$(solicitd --dump-state)"
 before=$(stat -c %y /run/solicitd/*.json)
 written_again() { [ "$(stat -c %y /run/solicitd/*.json)" != "$before" ]; }
 systemctl kill -s USR1 solicitd
-wait_for 5 written_again
+eventually 5 written_again
 
 step "Reload"
 sed -i '1i host-timeout = 77' /etc/solicitd/solicitd.toml
 systemctl reload solicitd
 reloaded() { [ "$(solicitd --dump-state --json | jq .host_timeout)" = 77 ]; }
-wait_for 5 reloaded
+eventually 5 reloaded
 assert_equal "ActiveState" active "$(property ActiveState)"
 assert_equal "MainPID" "$pid" "$(property MainPID)"
 joined "$group"
@@ -177,9 +159,9 @@ done
 ok "fed for 3 s with WatchdogSec=1s"
 kill -STOP "$pid"
 restarted() { [ "$(property NRestarts)" -ge 1 ] && [ "$(property ActiveState)" = active ]; }
-wait_for 15 restarted
+eventually 15 restarted
 assert_match "reason" 'Watchdog timeout' "$(journalctl -u solicitd)"
-wait_for 5 listened
+eventually 5 listened
 
 step "A wrong configuration is no reason to try again and again"
 systemctl stop solicitd

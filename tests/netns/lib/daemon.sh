@@ -105,6 +105,13 @@ stop_daemon() {
     assert_equal "exit status after SIGTERM" 0 "$status"
 }
 
+# reload_daemon: it reads its configuration again; returns when it says that it has.
+reload_daemon() {
+    : >"$notify_log"
+    kill -HUP "$daemon_pid"
+    wait_for 10 ready
+}
+
 # crash_daemon: it gets no chance to say or to leave anything.
 crash_daemon() {
     kill -KILL "$daemon_pid"
@@ -169,4 +176,6 @@ host_is() { [ "$(host_state "$1")" = "$2" ]; }
 # querier_is STATE: unknown, present or absent, on the first upstream.
 querier_is() { [ "$(state '.upstreams[0].querier.state')" = "$1" ]; }
 querier_address_is() { [ "$(state '.upstreams[0].querier.address')" = "$1" ]; }
+# counter NAME; counter_exceeds NAME NUMBER.
 counter() { state ".counters[\"$1\"] // 0"; }
+counter_exceeds() { [ "$(counter "$1")" -gt "$2" ]; }

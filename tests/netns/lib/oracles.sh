@@ -12,6 +12,11 @@ group_of() {
 
 # joined GROUP [INTERFACE]: the router's kernel holds it.
 joined() { grep -Eq "inet6 $1( |\$)" < <(in_ns router ip -6 maddr show dev "${2:-eth9}"); }
+# joined_all: of the scenario's array of groups.
+joined_all() {
+    local group
+    for group in "${groups[@]}"; do joined "$group" || return; done
+}
 
 # users_of GROUP: how many sockets and addresses hold it on eth9.
 users_of() {
@@ -37,6 +42,10 @@ forget_at_switch() {
     in_ns switch bridge mdb del dev sw port to-router grp "$1" temp
     assert_not switch_forwards "$1"
 }
+
+# link_fact INTERFACE JQ_PATH: of what the router tells about it, such as .ifindex or .address.
+link_fact() { in_ns router ip -d -j link show "$1" | jq -r ".[0]$2"; }
+mcast_router() { link_fact br0 .linkinfo.info_data.mcast_router; }
 
 neighbor_state() { in_ns router ip -6 neigh show dev br0 to "$1" | awk '{print $NF}'; }
 

@@ -180,8 +180,7 @@ make_flooding_topology() {
     in_ns router ip -6 route add default via fe80::a dev eth9
 
     add_bridge router br0
-    in_ns router ip -6 addr add fe80::1/64 dev br0
-    in_ns router ip -6 addr add "${prefix}3/64" dev br0 metric 256
+    address_lan
     add_host host1
     add_host host2
     give_address host1 "$host1"
@@ -232,6 +231,19 @@ plug_upstream() {
 address_upstream() {
     in_ns router ip -6 addr replace "${prefix}2/64" dev eth9 metric 2048
     in_ns router ip -6 route replace default via fe80::a dev eth9
+}
+# replace_upstream: by one with the same name, index and MAC.
+replace_upstream() {
+    local index mac
+    index=$(link_fact eth9 .ifindex)
+    mac=$(link_fact eth9 .address)
+    in_ns router ip link del eth9
+    plug_upstream index "$index" address "$mac"
+}
+# address_lan: br0 as it was; the kernel takes its addresses away when it goes down.
+address_lan() {
+    in_ns router ip -6 addr replace fe80::1/64 dev br0
+    in_ns router ip -6 addr replace "${prefix}3/64" dev br0 metric 256
 }
 # gateway_reaches HOST: from the Internet, by an NS of the gateway's: its neighbor entry is
 # forgotten first, as a warm one hides the fault.

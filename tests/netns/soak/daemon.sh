@@ -7,11 +7,6 @@ configure() { # [LINE...]: above the upstream's table
         'audit-interval = 5' "$@" \
         '[[upstream]]' 'interface = "eth9"' "downstream = [$downstreams]" >"$work/solicitd.toml"
 }
-reload() {
-    : >"$notify_log"
-    kill -HUP "$daemon_pid"
-    wait_for 10 ready
-}
 start() {
     export WATCHDOG_USEC=2000000
     if [ -n "${HEAP_LIBRARY:-}" ]; then
@@ -35,18 +30,18 @@ daemon_reads() {
         'log-level = "debug"' 'no-such-key = 1'
     [ "$chosen" != 'no-such-key = 1' ] || mistakes=$((mistakes + 1))
     configure "$chosen"
-    reload
+    reload_daemon
     host_timeout=1
 }
 daemon_forgets_side() {
     excuse side "$side"
     downstreams='"br0"' configure
-    reload
+    reload_daemon
     later daemon_learns_side
 }
 daemon_learns_side() {
     configure
-    reload
+    reload_daemon
     newcomers+=("side $side")
 }
 readonly steady_acts=(daemon_is_frozen daemon_tells daemon_reads daemon_reads daemon_forgets_side)

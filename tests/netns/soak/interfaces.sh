@@ -9,10 +9,6 @@ plug() { # HOST
     # It gets all multicast, though it joins nothing.
     [ "$1" != crowd ] || in_ns router ip link set lan-crowd type bridge_slave mcast_router 2
 }
-address_lan() {
-    in_ns router ip -6 addr replace fe80::1/64 dev br0
-    in_ns router ip -6 addr replace "${prefix}3/64" dev br0 metric 256
-}
 lan_goes_down() {
     in_ns router ip link set br0 down
     later lan_comes_up
@@ -89,12 +85,7 @@ upstream_is_deleted() {
     in_ns router ip link del eth9
     later "plug_upstream address $eth9_mac"
 }
-upstream_is_replaced() {
-    local index
-    index=$(in_ns router ip -j link show eth9 | jq '.[0].ifindex')
-    in_ns router ip link del eth9
-    plug_upstream address "$eth9_mac" index "$index"
-}
+upstream_is_replaced() { replace_upstream; }
 upstream_is_renamed() {
     in_ns router ip link set eth9 name elsewhere
     later "in_ns router ip link set elsewhere name eth9"

@@ -5,9 +5,8 @@ base_hosts() { printf '%s\n' "$host1" "$host2" "$side" "${prefix}3" | sort; }
 only_base_hosts() { [ "$(state '.hosts[].address' | sort)" = "$(base_hosts)" ]; }
 saved_base_hosts() { tail -n 1 "$work/run/hosts" | grep -qx "end $(($(base_hosts | wc -l) - 1))"; }
 kernel_groups() { in_ns router grep ' eth9 ' /proc/net/igmp6 | awk '{ print $3, $4 }' | sort; }
-link_fact() { in_ns router ip -d -j link show "$1" | jq -c ".[0] | $2"; }
 epoll_watches() { cat "/proc/$daemon_pid/fdinfo/"* | grep -c '^tfd:'; }
-marked() { [ "$(link_fact "$1" .linkinfo.info_data.mcast_router)" = 2 ]; }
+marked() { [ "$(mcast_router)" = 2 ]; }
 links() {
     local link
     for link in eth9 br0 br1; do
@@ -45,10 +44,10 @@ calm() {
     local guest
     querier_speaks
     configure 'capture = "mcast-router"' # which leaves its mark on the bridge, to be undone
-    reload
-    wait_for 3 marked br0
+    reload_daemon
+    wait_for 3 marked
     configure
-    reload
+    reload_daemon
     tell_crowd go "$(crowd_size)"
     while one_guest; do host_vanishes; done
     for guest in "${asleep[@]}"; do ip netns del "${guest%% *}"; done
