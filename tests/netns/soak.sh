@@ -46,7 +46,7 @@ make_topology
 readonly side=${prefix}13:3
 in_ns router ip link del eth9
 plug_upstream address "$eth9_mac" # with the MAC that it has each time
-set_sysctl router net.ipv6.neigh.br0.retrans_time_ms=100 # who is gone is known to be soon
+give_up_soon br0
 in_ns switch ip link set sw type bridge mcast_querier 0 mcast_membership_interval 1000 \
     mcast_querier_interval 10000000
 querier_speaks
@@ -70,6 +70,7 @@ if [ -n "${HEAP_LIBRARY:-}" ]; then # where the daemon's user may read and write
     install -m 0666 /dev/null "$work/heap"
 fi
 fd_store=$work/fd-store
+permit CAP_NET_ADMIN # to make br0 a multicast router
 configure
 start
 daemon_restarts_afresh # which has left all its files

@@ -25,7 +25,7 @@ lan_is_deleted() {
 lan_is_made() {
     local port
     add_bridge router br0
-    set_sysctl router net.ipv6.neigh.br0.retrans_time_ms=100
+    give_up_soon br0
     lan=1
     for port in $(in_ns router ip -j link show | jq -r '.[].ifname | select(test("^lan-")) |
             select(. != "lan-side") | ltrimstr("lan-")'); do
@@ -53,7 +53,7 @@ host_is_unplugged() {
 }
 make_side() {
     add_bridge router br1
-    set_sysctl router net.ipv6.neigh.br1.retrans_time_ms=100
+    give_up_soon br1
     in_ns router ip -6 addr add fe80::1/64 dev br1
     ! in_ns router ip link show lan-side >/dev/null 2>&1 ||
         in_ns router ip link set lan-side master br1
