@@ -64,7 +64,6 @@ END
 }
 configure allmulti
 give_up_soon br0
-mcast_router() { in_ns router ip -d -j link show br0 | jq '.[0].linkinfo.info_data.mcast_router'; }
 is_multicast_router() { [ "$(mcast_router)" = 2 ]; }
 before=$(mcast_router)
 capture eth9 router eth9

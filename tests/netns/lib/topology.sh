@@ -98,11 +98,16 @@ bridge_heeds_allmulti() { printf '6.16\n%s\n' "$(uname -r)" | sort -CV; }
 # give_up_soon INTERFACE...: the router's kernel knows in some 2 s, not in up to 53, that a neighbor
 # is gone: it trusts one that answered, then waits with its question, then repeats it.
 give_up_soon() {
-    local interface
+    local interface address
     for interface; do
         set_sysctl router "net.ipv6.neigh.$interface.base_reachable_time_ms=1000"
         set_sysctl router "net.ipv6.neigh.$interface.delay_first_probe_time=1"
         set_sysctl router "net.ipv6.neigh.$interface.retrans_time_ms=100"
+        # Whom it trusts already it would trust for as long as was said before.
+        for address in $(in_ns router ip -6 neigh show dev "$interface" nud reachable |
+            cut -d ' ' -f 1); do
+            in_ns router ip -6 neigh change "$address" dev "$interface" nud stale
+        done
     done
 }
 
