@@ -201,7 +201,7 @@ void Daemon::perform(const StartCapture& action) {
         const bool was_refused = refusals_told_.erase(action.index) > 0;
         say(was_refused ? spdlog::level::info : spdlog::level::debug,
             fmt::format("watches {} ({})", action.name, to_string(capture.mode())));
-        if (capture.lacks_mcast_router()) {
+        if (capture.lacks_mcast_router() && hidden_told_.insert(action.name).second) {
             say(spdlog::level::warn,
                 fmt::format("may not make the bridge {} a multicast router, for want of "
                             "CAP_NET_ADMIN: before Linux 6.16 it hides Neighbor Discovery of new "

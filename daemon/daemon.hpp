@@ -85,6 +85,7 @@ private:
     std::vector<StartCapture> refused_captures_;  ///< to be tried again
     TimePoint captures_due_ = TimePoint::max();   ///< when that is
     std::set<Ifindex> refusals_told_;
+    std::set<std::string> hidden_told_;  ///< bridges that may hide Neighbor Discovery from us
     Actions actions_;
     bool executing_ = false;
     bool ready_told_ = false;

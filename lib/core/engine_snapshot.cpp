@@ -69,7 +69,7 @@ StateSnapshot::Upstream describe(const Upstream& upstream, TimePoint now) {
         line.state = to_string(each.state);
         line.hosts = each.hosts;
         line.error = each.error;
-        line.claimed = each.leased();
+        line.leased = each.leased();
         line.asked = each.asked;
         if (each.asked > 0) {
             line.last_asked = seconds(now - each.last_asked);

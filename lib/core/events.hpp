@@ -171,7 +171,7 @@ struct GroupGone {
     SolicitedNodeGroup group;
 };
 
-/// What became of a ProbeHost: whether the kernel took the request, not whether the host answered.
+/// What became of a ProbeHost: whether the question could be sent, not whether the host answered.
 struct ProbeResult {
     Ifindex index = 0;
     Ipv6Address address;

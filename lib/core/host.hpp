@@ -11,7 +11,7 @@
 namespace solicitd {
 
 enum class HostState : std::uint8_t {
-    tentative,  ///< claimed (DAD, an old neighbor entry, saved state), not confirmed yet
+    tentative,  ///< said to be (DAD, an old neighbor entry, saved state), not confirmed yet
     confirmed,  ///< in use not long ago
     probing,    ///< silent, being asked
     absent,     ///< did not answer repeatedly; lingers, and is asked now and then

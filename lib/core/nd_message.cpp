@@ -138,12 +138,17 @@ NdEvidence evidence_of(const NdMessage& message) {
 }
 
 NdSolicitation neighbor_solicitation(const Ipv6Address& target, const MacAddress& asker) {
-    NdSolicitation message{};
-    message[kType] = kTypeSolicitation;
-    std::copy(target.bytes.begin(), target.bytes.end(), &message[kTarget]);
-    message[kMessageSize] = kOptionSourceLinkLayer;
-    message[kMessageSize + 1] = 1;
-    std::copy(asker.bytes.begin(), asker.bytes.end(), &message[kMessageSize + kOptionHeaderSize]);
+    NdSolicitation message;
+    auto& bytes = message.bytes;
+    bytes[kType] = kTypeSolicitation;
+    std::copy(target.bytes.begin(), target.bytes.end(), &bytes[kTarget]);
+    message.size = kMessageSize;
+    if (!asker.is_none()) {
+        bytes[kMessageSize] = kOptionSourceLinkLayer;
+        bytes[kMessageSize + 1] = 1;
+        std::copy(asker.bytes.begin(), asker.bytes.end(), &bytes[kMessageSize + kOptionHeaderSize]);
+        message.size += kOptionUnit;
+    }
     return message;
 }
 

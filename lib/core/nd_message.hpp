@@ -56,9 +56,12 @@ struct NdEvidence {
 };
 [[nodiscard]] NdEvidence evidence_of(const NdMessage& message);
 
-/// The ICMPv6 message that asks for `target`, with the asker's own link-layer address as an option
-/// (RFC 4861 4.3). The checksum is left to who sends it.
-using NdSolicitation = std::array<std::uint8_t, 32>;
+/// The ICMPv6 message that asks for `target`, with the asker's own link-layer address, if it has
+/// one, as an option (RFC 4861 4.3). The checksum is left to who sends it.
+struct NdSolicitation {
+    std::array<std::uint8_t, 32> bytes{};
+    std::size_t size = 0;
+};
 [[nodiscard]] NdSolicitation neighbor_solicitation(const Ipv6Address& target,
                                                    const MacAddress& asker);
 

@@ -31,7 +31,7 @@ struct StateSnapshot {
         std::string state;  ///< "waiting", "joining", "held" or "failed"
         std::size_t hosts = 0;
         int error = 0;            ///< errno of the last join, when failed
-        bool claimed = false;     ///< kept for a while without a known host
+        bool leased = false;      ///< kept for a while without a known host
         std::uint64_t asked = 0;  ///< multicast NS from upstream since it was wanted
         std::optional<std::chrono::seconds> last_asked;  ///< since the last of them
         std::chrono::seconds held_for{};                 ///< 0 when not held

@@ -36,26 +36,26 @@ Icmpv6Socket::Icmpv6Socket(const char* purpose)
     // All ICMPv6 of this machine would pile up here.
     icmp6_filter nothing{};
     ICMP6_FILTER_SETBLOCKALL(&nothing);
-    set(IPPROTO_ICMPV6, ICMP6_FILTER, &nothing, sizeof nothing);
+    set_option(IPPROTO_ICMPV6, ICMP6_FILTER, &nothing, sizeof nothing);
     const int none = 0;
-    set(SOL_SOCKET, SO_RCVBUF, &none, sizeof none);
+    set_option(SOL_SOCKET, SO_RCVBUF, &none, sizeof none);
 
     set(IPV6_DONTFRAG, 1);
     set(IPV6_AUTOFLOWLABEL, 0);  // what the kernel says for itself has none
 }
 
-void Icmpv6Socket::set(int level, int option, const void* value, std::size_t size) {
+void Icmpv6Socket::set_option(int level, int option, const void* value, std::size_t size) {
     if (setsockopt(fd_.get(), level, option, value, static_cast<socklen_t>(size)) != 0) {
         fail(std::string("cannot set up the socket for ") + purpose_);
     }
 }
 
 void Icmpv6Socket::set(int option, int value) {
-    set(IPPROTO_IPV6, option, &value, sizeof value);
+    set_option(IPPROTO_IPV6, option, &value, sizeof value);
 }
 
 void Icmpv6Socket::set(int option, std::span<const std::uint8_t> value) {
-    set(IPPROTO_IPV6, option, value.data(), value.size());
+    set_option(IPPROTO_IPV6, option, value.data(), value.size());
 }
 
 /// Without this the routing table may choose another interface for a global destination than
@@ -108,6 +108,8 @@ int Icmpv6Socket::send(Ifindex index, const Ipv6Address& source, const Ipv6Addre
             return 0;
         }
         if (errno != EINTR) {
+            // Should the interface have been renamed while we bound, another one has its name.
+            bound_to_ = 0;
             return errno;
         }
     }

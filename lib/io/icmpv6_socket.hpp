@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -34,7 +35,7 @@ public:
 
 private:
     [[nodiscard]] int bind_to(Ifindex index);
-    void set(int level, int option, const void* value, std::size_t size);
+    void set_option(int level, int option, const void* value, std::size_t size);
 
     const char* purpose_;
     Fd fd_;

@@ -10,8 +10,8 @@
 namespace solicitd::io {
 namespace {
 
-/// Blocks of a capture's ring. Whoever floods does so on the LAN, and at 500,000 packets a second
-/// 2,045 frames are full within the four milliseconds that a paced loop may sleep.
+/// Blocks of a capture's ring. Whoever floods does so on the LAN: a paced loop rests four
+/// milliseconds and more, and five blocks, 2,045 packets, last as long at 500,000 a second.
 constexpr std::size_t kDownstreamRing = 5;
 constexpr std::size_t kUpstreamRing = 1;
 

@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 
+#include <span>
+
 #include "core/nd_message.hpp"
 
 namespace solicitd::io {
@@ -11,8 +13,9 @@ NeighborProber::NeighborProber() : socket_("Neighbor Solicitations") {
 }
 
 int NeighborProber::probe(const ProbeHost& what) {
+    const NdSolicitation question = neighbor_solicitation(what.address, what.mac);
     return socket_.send(what.index, what.source, what.address,
-                        neighbor_solicitation(what.address, what.mac));
+                        std::span(question.bytes).first(question.size));
 }
 
 }  // namespace solicitd::io

@@ -44,12 +44,12 @@ public:
     /// Must not destroy the PacketCapture that calls it. The packet lives until it returns.
     using Sink = std::function<void(const CapturedPacket&)>;
 
-    /// `dropped` counts what the kernel dropped because we did not read in time, and outlives this
-    /// object. `unbound` is called once
-    /// the interface was deleted: this object never hears anything again, and must not be destroyed
-    /// before the call returns. Throws std::system_error when the interface went away, CAP_NET_RAW
-    /// is missing (EPERM), or memory for the ring. Where CAP_NET_ADMIN for mcast_router is missing
-    /// and the bridge is none yet, it does as with allmulti.
+    /// Looks at `target` now only. `dropped` counts what the kernel dropped because we did not read
+    /// in time, and outlives this object. `unbound` is called once the interface was deleted: this
+    /// object never hears anything again, and must not be destroyed before the call returns. Throws
+    /// std::system_error when the interface went away, CAP_NET_RAW is missing (EPERM), or memory
+    /// for the ring (ENOMEM). Where CAP_NET_ADMIN for mcast_router is missing and the bridge is
+    /// none yet, it does as with allmulti.
     PacketCapture(EventLoop& loop, const Target& target, std::uint64_t& dropped, Sink sink,
                   std::function<void()> unbound);
     PacketCapture(PacketCapture&&) noexcept;

@@ -105,7 +105,7 @@ static void to_json(Json& json, const StateSnapshot::Group& group) {
             {"state", group.state},
             {"hosts", group.hosts},
             {"errno", group.error},
-            {"claimed", group.claimed},
+            {"leased", group.leased},
             {"asked", group.asked},
             {"last_asked", seconds_or_null(group.last_asked)},
             {"held_for", group.held_for.count()}};
@@ -115,7 +115,7 @@ static void from_json(const Json& json, StateSnapshot::Group& group) {
     json.at("group").get_to(group.group);
     json.at("state").get_to(group.state);
     group.hosts = number<std::size_t>(json, "hosts");
-    group.claimed = json.value("claimed", false);
+    group.leased = json.value("leased", false);
     group.error = number<int>(json, "errno");
     if (has(json, "asked")) {
         group.asked = number<std::uint64_t>(json, "asked");

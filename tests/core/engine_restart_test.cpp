@@ -125,7 +125,7 @@ TEST_F(EngineRestartTest, InheritedGroupsOfNoKnownHostAreKeptForTheLingerAndLeft
     kernel.host_dies(kHost);
     restart({});
     ASSERT_THAT(groups(), SizeIs(1));
-    EXPECT_TRUE(groups()[0].claimed);
+    EXPECT_TRUE(groups()[0].leased);
     EXPECT_EQ(groups()[0].hosts, 0U);
     EXPECT_EQ(world.count(NoticeKind::groups_inherited), 1U);
     world.run_for(world.config.linger - seconds(1));
@@ -157,7 +157,7 @@ TEST_F(EngineRestartTest, NothingIsClaimedThatIsExplained) {
     ASSERT_THAT(kernel.groups_held(kernel.index("eth9")), SizeIs(3));
     restart({{"br0", kHost, {}, {}}});
     ASSERT_THAT(groups(), SizeIs(1));
-    EXPECT_FALSE(groups()[0].claimed);
+    EXPECT_FALSE(groups()[0].leased);
     EXPECT_EQ(world.count(NoticeKind::groups_inherited), 0U);
 }
 

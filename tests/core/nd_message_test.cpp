@@ -69,6 +69,23 @@ TEST(NdMessage, ReadsSolicitation) {
     EXPECT_EQ(parse(resolution()), Result(expected));
 }
 
+TEST(NdMessage, WritesASolicitationAsHostsDo) {
+    const auto written = [](const MacAddress& asker) {
+        const NdSolicitation message = neighbor_solicitation(kOther, asker);
+        Packet packet = test::neighbor_solicitation(kHost, kOther, kOther);
+        packet.resize(test::kIcmpAt);  // its IPv6 header
+        packet.insert(packet.end(), message.bytes.begin(),
+                      message.bytes.begin() + static_cast<std::ptrdiff_t>(message.size));
+        packet[5] = static_cast<std::uint8_t>(message.size);
+        test::fix_checksum(packet);
+        return packet;
+    };
+    EXPECT_EQ(written(kMac), test::neighbor_solicitation(
+                                 kHost, kOther, kOther,
+                                 test::link_layer_option(test::kSourceLinkLayerOption, kMac)));
+    EXPECT_EQ(written(MacAddress{}), test::neighbor_solicitation(kHost, kOther, kOther));
+}
+
 TEST(NdMessage, ReadsAdvertisement) {
     const NdMessage expected{NdMessage::Type::advertisement, kHost, kOther, kHost};
     EXPECT_EQ(parse(answer()), Result(expected));

@@ -123,7 +123,7 @@ TEST(StateJson, HasEveryFieldInTheOrderOfTheDocumentation) {
           "state": "held",
           "hosts": 2,
           "errno": 0,
-          "claimed": false,
+          "leased": false,
           "asked": 37,
           "last_asked": 41,
           "held_for": 7200
@@ -133,7 +133,7 @@ TEST(StateJson, HasEveryFieldInTheOrderOfTheDocumentation) {
           "state": "failed",
           "hosts": 1,
           "errno": 12,
-          "claimed": true,
+          "leased": true,
           "asked": 0,
           "last_asked": null,
           "held_for": 0

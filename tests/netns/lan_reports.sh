@@ -39,7 +39,7 @@ for version in 1 2; do
     within 3000 joined "$group"
     assert_equal "ND that it has sent" 0 "$(nd_of_silent)"
     assert_equal "as a host it is" unknown "$(host_state "$silent")"
-    assert state ".upstreams[0].groups[] | select(.group == \"$group\") | .claimed and .hosts == 0"
+    assert state ".upstreams[0].groups[] | select(.group == \"$group\") | .leased and .hosts == 0"
     eventually 5 switch_forwards "$group"
     eventually 5 gateway_reaches "$silent"
     assert logged "joined $group on eth9 \(reported on the LAN\)"

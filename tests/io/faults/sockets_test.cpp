@@ -192,6 +192,19 @@ TEST_F(FaultySockets, AProbeTellsItsErrnoAndTheNextOneGoes) {
     }
 }
 
+// As when another interface gets the name between looking it up and binding to it.
+TEST_F(FaultySockets, AProberThatIsBoundToAnotherInterfaceFindsBack) {
+    NeighborProber prober;
+    run("ip address add 2001:db8::1/64 dev eth9 nodad");
+    const ProbeHost what{upstream_, Ipv6Address::parse("2001:db8::99").value(), {}, {}};
+    {
+        const Fault swapped("sendmsg", EINVAL);
+        EXPECT_EQ(prober.probe(what), EINVAL);
+    }
+    const Fault unbound("setsockopt", ENODEV);
+    EXPECT_EQ(prober.probe(what), ENODEV) << "bound anew";
+}
+
 TEST_F(FaultySockets, ATrialTellsTheTruthOrNothing) {
     ASSERT_EQ(try_mld_report("eth9", upstream_, {}), true);
     EachFault fault;

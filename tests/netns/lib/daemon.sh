@@ -15,7 +15,7 @@ logged() { grep -Eq -- "$1" "$daemon_log"; }
 feeds() { grep -c '^WATCHDOG=1' "$notify_log" || true; }
 has_fed() { [ "$(feeds)" -ge "$1" ]; }
 
-# A host may report its group at any moment, in answer to a query, and so claim it for minutes:
+# A host may report its group at any moment, in answer to a query, and have it leased for minutes:
 # only scenarios about that want it. An option of their own comes later, and counts.
 : "${mld_evidence:=false}"
 
