@@ -238,7 +238,13 @@ void Daemon::perform(const StopCapture& action) {
 }
 
 void Daemon::perform(const ProbeHost& action) {
-    answer(ProbeResult{action.index, action.address, prober_.probe(action)});
+    int error = prober_.probe(action);
+    // A host that is there need have no route: ndppd's autowire takes that of a silent one away,
+    // and has it back when somebody asks. What such a host answers, only a capture hears.
+    if ((error == ENETUNREACH || error == EHOSTUNREACH) && captures_.count(action.index) > 0) {
+        error = prober_.probe_past_routes(action);
+    }
+    answer(ProbeResult{action.index, action.address, error});
 }
 
 void Daemon::perform(const SendReport& action) {

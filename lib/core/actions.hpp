@@ -49,8 +49,9 @@ struct StopCapture {
 struct ProbeHost {
     Ifindex index = 0;
     Ipv6Address address;
-    Ipv6Address source;  ///< our link-local address there; ::, if we have none
-    MacAddress mac;      ///< ours there
+    Ipv6Address source;   ///< our link-local address there; ::, if we have none
+    MacAddress mac;       ///< ours there
+    MacAddress host_mac;  ///< as far as we know; none: nothing
 };
 
 /// Tell the snoopers again what is held: one MLD report; answered by ReportSent. v1: one group.

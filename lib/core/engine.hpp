@@ -121,7 +121,8 @@ private:
     void prove(Host& host, HostRank rank, TimePoint now);
     void depreciate(Host& host, TimePoint now);
     void take(Host& host, HostLife::Step step, Turn turn);
-    void probe(const Downstream& downstream, const Ipv6Address& address, Turn turn);
+    void probe(const Downstream& downstream, const Ipv6Address& address, const MacAddress& mac,
+               Turn turn);
     void requeue(Host& host, TimePoint now);
     void remove(Host& host, Turn turn, bool evicted = false);
     void look_at_hosts(Turn turn);

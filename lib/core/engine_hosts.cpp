@@ -212,7 +212,7 @@ void Engine::take(Host& host, HostLife::Step step, Turn turn) {
             depreciate(host, turn.now);
             break;
         case HostLife::Step::probe:
-            probe(downstreams_[host.key.downstream], host.key.address, turn);
+            probe(downstreams_[host.key.downstream], host.key.address, host.mac, turn);
             break;
         case HostLife::Step::gone:
             tell(NoticeKind::host_gone);
@@ -222,12 +222,13 @@ void Engine::take(Host& host, HostLife::Step step, Turn turn) {
     requeue(host, turn.now);
 }
 
-void Engine::probe(const Downstream& downstream, const Ipv6Address& address, Turn turn) {
+void Engine::probe(const Downstream& downstream, const Ipv6Address& address, const MacAddress& mac,
+                   Turn turn) {
     probes_.spend(turn.now);
     ++counters_.probes;
     turn.actions.emplace_back(ProbeHost{
         downstream.link.index, address,
-        downstream.own_addresses.link_local().value_or(Ipv6Address{}), downstream.link.mac});
+        downstream.own_addresses.link_local().value_or(Ipv6Address{}), downstream.link.mac, mac});
 }
 
 /// Only an earlier time moves a host in the queue: it is looked at too soon rather than moved by

@@ -306,7 +306,7 @@ void Engine::ask_lan(Upstream& upstream, const Ipv6Address& target, Turn turn) {
     ++counters_.lan_asked;
     for (const Downstream& downstream : downstreams_) {
         if (can_ask(downstream)) {
-            probe(downstream, target, turn);
+            probe(downstream, target, MacAddress{}, turn);
         }
     }
     Notice told(NoticeKind::lan_asked, upstream.link.name);

@@ -19,11 +19,7 @@ bool starts_with(const Ipv6Address& address, const std::uint8_t* prefix, std::si
 }  // namespace
 
 bool Ipv6Address::is_global_unicast() const {
-    constexpr std::array<std::uint8_t, 12> v4_mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-    Ipv6Address loopback;
-    loopback.bytes[15] = 1;
-    return !is_unspecified() && !is_multicast() && !is_link_local() && *this != loopback &&
-           !starts_with(*this, v4_mapped.data(), v4_mapped.size());
+    return (bytes[0] & 0xE0U) == 0x20 || (bytes[0] & 0xFEU) == 0xFC;
 }
 
 std::string Ipv6Address::to_string() const {

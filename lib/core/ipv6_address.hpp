@@ -18,8 +18,8 @@ struct Ipv6Address {
     [[nodiscard]] bool is_link_local() const {
         return bytes[0] == 0xFE && (bytes[1] & 0xC0U) == 0x80;
     }
-    /// A unicast address of more than link scope (RFC 4291 2.4): all that can lie in a shared
-    /// prefix. Not unspecified, loopback, IPv4-mapped, link-local or multicast.
+    /// One that a host on a shared prefix can have: of 2000::/3, which is all that IANA gives to
+    /// registries, or unique local (RFC 4193).
     [[nodiscard]] bool is_global_unicast() const;
 
     /// RFC 5952 text.

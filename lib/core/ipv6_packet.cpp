@@ -34,14 +34,23 @@ std::span<const std::uint8_t> Ipv6Packet::payload() const {
     return bytes_.subspan(kHeaderSize, length);
 }
 
-bool Ipv6Packet::checksum_is_valid(std::span<const std::uint8_t> message) const {
+/// Of the pseudo-header (RFC 8200 8.1) and the message, in one's complement.
+std::uint16_t Ipv6Packet::sum_with(std::span<const std::uint8_t> message) const {
     std::uint32_t sum = sum_of_words(bytes_.subspan(kSource, kHeaderSize - kSource)) +
                         static_cast<std::uint32_t>(message.size()) + kNextHeaderIcmpV6 +
                         sum_of_words(message);
     while (sum > 0xFFFF) {
         sum = (sum & 0xFFFFU) + (sum >> 16U);
     }
-    return sum == 0xFFFF;
+    return static_cast<std::uint16_t>(sum);
+}
+
+bool Ipv6Packet::checksum_is_valid(std::span<const std::uint8_t> message) const {
+    return sum_with(message) == 0xFFFF;
+}
+
+std::uint16_t Ipv6Packet::checksum_for(std::span<const std::uint8_t> message) const {
+    return static_cast<std::uint16_t>(~sum_with(message));
 }
 
 }  // namespace solicitd

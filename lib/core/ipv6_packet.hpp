@@ -45,8 +45,12 @@ public:
     /// Whether the ICMPv6 message, which the payload ends with, has its right checksum (RFC 4443
     /// 2.3).
     [[nodiscard]] bool checksum_is_valid(std::span<const std::uint8_t> message) const;
+    /// What its checksum field, which is 0 now, has to be.
+    [[nodiscard]] std::uint16_t checksum_for(std::span<const std::uint8_t> message) const;
 
 private:
+    [[nodiscard]] std::uint16_t sum_with(std::span<const std::uint8_t> message) const;
+
     static constexpr std::size_t kSource = 8;
     static constexpr std::size_t kDestination = 24;
 

@@ -11,6 +11,7 @@ namespace {
 // RFC 4861 4.3 and 4.4: NS and NA, which differ only in the flags of an NA.
 constexpr std::size_t kType = 0;
 constexpr std::size_t kCode = 1;
+constexpr std::size_t kChecksum = 2;
 constexpr std::size_t kFlags = 4;
 constexpr std::size_t kTarget = 8;
 constexpr std::size_t kMessageSize = 24;
@@ -137,19 +138,30 @@ NdEvidence evidence_of(const NdMessage& message) {
     return {message.source, Evidence::solicitation};
 }
 
-NdSolicitation neighbor_solicitation(const Ipv6Address& target, const MacAddress& asker) {
-    NdSolicitation message;
-    auto& bytes = message.bytes;
-    bytes[kType] = kTypeSolicitation;
-    std::copy(target.bytes.begin(), target.bytes.end(), &bytes[kTarget]);
-    message.size = kMessageSize;
+NdSolicitation::NdSolicitation(const Ipv6Address& source, const Ipv6Address& destination,
+                               const Ipv6Address& target, const MacAddress& asker) {
+    constexpr std::size_t kIcmp = Ipv6Packet::kHeaderSize;
+    const std::size_t length = kMessageSize + (asker.is_none() ? 0 : kOptionUnit);
+    size_ = kIcmp + length;
+    const auto put = [this](std::size_t at, const auto& value) {
+        std::copy(value.bytes.begin(), value.bytes.end(), &bytes_[at]);
+    };
+    bytes_[0] = 6U << 4U;  // RFC 8200 3
+    bytes_[5] = static_cast<std::uint8_t>(length);
+    bytes_[6] = kNextHeaderIcmpV6;
+    bytes_[7] = 255;
+    put(8, source);
+    put(24, destination);
+    bytes_[kIcmp + kType] = kTypeSolicitation;
+    put(kIcmp + kTarget, target);
     if (!asker.is_none()) {
-        bytes[kMessageSize] = kOptionSourceLinkLayer;
-        bytes[kMessageSize + 1] = 1;
-        std::copy(asker.bytes.begin(), asker.bytes.end(), &bytes[kMessageSize + kOptionHeaderSize]);
-        message.size += kOptionUnit;
+        bytes_[kIcmp + kMessageSize] = kOptionSourceLinkLayer;
+        bytes_[kIcmp + kMessageSize + 1] = 1;
+        put(kIcmp + kMessageSize + kOptionHeaderSize, asker);
     }
-    return message;
+    const std::uint16_t checksum = Ipv6Packet(packet()).checksum_for(message());
+    bytes_[kIcmp + kChecksum] = static_cast<std::uint8_t>(checksum >> 8U);
+    bytes_[kIcmp + kChecksum + 1] = static_cast<std::uint8_t>(checksum);
 }
 
 }  // namespace solicitd

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <variant>
 
@@ -56,13 +57,25 @@ struct NdEvidence {
 };
 [[nodiscard]] NdEvidence evidence_of(const NdMessage& message);
 
-/// The ICMPv6 message that asks for `target`, with the asker's own link-layer address, if it has
-/// one, as an option (RFC 4861 4.3). The checksum is left to who sends it.
-struct NdSolicitation {
-    std::array<std::uint8_t, 32> bytes{};
-    std::size_t size = 0;
+/// A Neighbor Solicitation with the asker's own link-layer address, if it has one, as an option
+/// (RFC 4861 4.3).
+class NdSolicitation {
+public:
+    NdSolicitation(const Ipv6Address& source, const Ipv6Address& destination,
+                   const Ipv6Address& target, const MacAddress& asker);
+
+    /// From the IPv6 header on.
+    [[nodiscard]] std::span<const std::uint8_t> packet() const {
+        return std::span(bytes_).first(size_);
+    }
+    /// The ICMPv6 message.
+    [[nodiscard]] std::span<const std::uint8_t> message() const {
+        return packet().subspan(Ipv6Packet::kHeaderSize);
+    }
+
+private:
+    std::array<std::uint8_t, 72> bytes_{};
+    std::size_t size_;
 };
-[[nodiscard]] NdSolicitation neighbor_solicitation(const Ipv6Address& target,
-                                                   const MacAddress& asker);
 
 }  // namespace solicitd

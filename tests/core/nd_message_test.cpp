@@ -70,20 +70,13 @@ TEST(NdMessage, ReadsSolicitation) {
 }
 
 TEST(NdMessage, WritesASolicitationAsHostsDo) {
-    const auto written = [](const MacAddress& asker) {
-        const NdSolicitation message = neighbor_solicitation(kOther, asker);
-        Packet packet = test::neighbor_solicitation(kHost, kOther, kOther);
-        packet.resize(test::kIcmpAt);  // its IPv6 header
-        packet.insert(packet.end(), message.bytes.begin(),
-                      message.bytes.begin() + static_cast<std::ptrdiff_t>(message.size));
-        packet[5] = static_cast<std::uint8_t>(message.size);
-        test::fix_checksum(packet);
-        return packet;
+    const auto written = [](const Ipv6Address& destination, const MacAddress& asker) {
+        const NdSolicitation question(kHost, destination, kOther, asker);
+        EXPECT_EQ(question.message().data(), question.packet().data() + test::kIcmpAt);
+        return Packet(question.packet().begin(), question.packet().end());
     };
-    EXPECT_EQ(written(kMac), test::neighbor_solicitation(
-                                 kHost, kOther, kOther,
-                                 test::link_layer_option(test::kSourceLinkLayerOption, kMac)));
-    EXPECT_EQ(written(MacAddress{}), test::neighbor_solicitation(kHost, kOther, kOther));
+    EXPECT_EQ(written(kOtherGroup, kMac), resolution());
+    EXPECT_EQ(written(kOther, MacAddress{}), test::neighbor_solicitation(kHost, kOther, kOther));
 }
 
 TEST(NdMessage, ReadsAdvertisement) {

@@ -167,8 +167,8 @@ protected:
     int probe() {
         int error = 0;
         const int refused = error_of([&, this] {
-            error =
-                io::NeighborProber().probe({bridge_, *Ipv6Address::parse("2001:db8::1"), {}, {}});
+            error = io::NeighborProber().probe(
+                {bridge_, *Ipv6Address::parse("2001:db8::1"), {}, {}, {}});
         });
         return refused != 0 ? refused : error;
     }

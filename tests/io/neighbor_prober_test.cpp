@@ -136,7 +136,7 @@ protected:
         });
     }
 
-    [[nodiscard]] int probe() { return prober().probe({lan_, host_, kRouter, kMac}); }
+    [[nodiscard]] int probe() { return prober().probe({lan_, host_, kRouter, kMac, {}}); }
 
     const Ipv6Address host_ = address("2001:db8::99");
     Ifindex lan_ = 0;
@@ -196,7 +196,7 @@ TEST_F(NeighborProberTest, TheQuestionIsAsTheKernelsOwn) {
 TEST_F(NeighborProberTest, WithoutASourceTheKernelChoosesOne) {
     set_entry("STALE");
     const Wire wire("lan0");
-    EXPECT_EQ(prober().probe({lan_, host_, Ipv6Address{}, kMac}), 0);
+    EXPECT_EQ(prober().probe({lan_, host_, Ipv6Address{}, kMac, {}}), 0);
     const auto asked = wire.next(host_);
     ASSERT_TRUE(asked);
     EXPECT_EQ(asked->source, address("2001:db8::1"));
@@ -275,6 +275,28 @@ TEST_F(NeighborProberTest, AHostIsAskedWhereItIsThoughTheRouteLeadsElsewhere) {
     EXPECT_EQ(output("ip -6 neigh show dev lan1"), "");
 }
 
+// RFC 4861 7.2.2
+TEST_F(NeighborProberTest, PastRoutesTheHostItselfIsAskedOrItsGroup) {
+    run("ip route del 2001:db8::/64 dev lan0");
+    const Wire wire("lan0");
+    const MacAddress hosts{{2, 0, 0, 0, 0, 0x99}};
+    for (const MacAddress& known : {hosts, MacAddress{}}) {
+        SCOPED_TRACE(known.to_string());
+        set_entry("STALE");
+        EXPECT_EQ(prober().probe_past_routes({lan_, host_, kRouter, kMac, known}), 0);
+        const auto asked = wire.next(host_);
+        ASSERT_TRUE(asked);
+        EXPECT_EQ(asked->unicast, !known.is_none());
+        EXPECT_EQ(asked->source, kRouter);
+        EXPECT_EQ(asked->hop_limit, 255);
+        EXPECT_TRUE(becomes("REACHABLE")) << "the host's Advertisement: " << entry();
+    }
+    EXPECT_EQ(prober().probe_past_routes({lan_, host_, Ipv6Address{}, kMac, hosts}), EADDRNOTAVAIL);
+    EXPECT_EQ(prober().probe_past_routes({9999, host_, kRouter, kMac, hosts}), ENXIO);
+    run("ip link set lan0 down");
+    EXPECT_EQ(prober().probe_past_routes({lan_, host_, kRouter, kMac, hosts}), ENETDOWN);
+}
+
 TEST_F(NeighborProberTest, AnInterfaceThatIsMadeAnewIsAnother) {
     set_entry("STALE");
     EXPECT_EQ(probe(), 0);
@@ -287,9 +309,9 @@ TEST_F(NeighborProberTest, AnInterfaceThatIsMadeAnewIsAnother) {
 }
 
 TEST_F(NeighborProberTest, TellsTheErrno) {
-    EXPECT_EQ(prober().probe({9999, host_, kRouter, kMac}), ENODEV);
-    EXPECT_EQ(prober().probe({lan_, address("2001:db8:1::1"), kRouter, kMac}), ENETUNREACH);
-    EXPECT_EQ(prober().probe({lan_, host_, address("fe80::2"), kMac}), EINVAL);
+    EXPECT_EQ(prober().probe({9999, host_, kRouter, kMac, {}}), ENODEV);
+    EXPECT_EQ(prober().probe({lan_, address("2001:db8:1::1"), kRouter, kMac, {}}), ENETUNREACH);
+    EXPECT_EQ(prober().probe({lan_, host_, address("fe80::2"), kMac, {}}), EINVAL);
     run("ip link set lan0 down");
     EXPECT_NE(probe(), 0);
 }

@@ -172,7 +172,7 @@ TEST_F(UpstreamCapture, HearsNothingOfOurOwn) {
     test::run("ip address add fe80::2/64 dev near nodad");
     NeighborProber prober;
     test::run("ip route add 2001:db8::/32 dev near");
-    ASSERT_EQ(prober.probe({test::index_of("near"), kHost, {}, {}}), 0);
+    ASSERT_EQ(prober.probe({test::index_of("near"), kHost, {}, {}, {}}), 0);
     bool asked = false;
     bool reported = false;
     while (!asked || !reported) {

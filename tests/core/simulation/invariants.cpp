@@ -315,7 +315,7 @@ void Invariants::check_groups(const StateSnapshot& state) {
             if (group.hosts > 0) {
                 wanted[group.group] = group.hosts;
             } else {
-                require(group.claimed, group.group + " is wanted without host and claim");
+                require(group.leased, group.group + " is wanted without host and claim");
                 ++scene_.happened["claims seen"];
             }
         }

@@ -182,7 +182,7 @@ TEST_F(FaultySockets, AReportTellsItsErrnoAndTheNextOneGoes) {
 TEST_F(FaultySockets, AProbeTellsItsErrnoAndTheNextOneGoes) {
     NeighborProber prober;
     run("ip address add 2001:db8::1/64 dev eth9 nodad");
-    const ProbeHost what{upstream_, Ipv6Address::parse("2001:db8::99").value(), {}, {}};
+    const ProbeHost what{upstream_, Ipv6Address::parse("2001:db8::99").value(), {}, {}, {}};
     EachFault fault;
     while (fault.next()) {
         const Outcome outcome = fault.during([&] { return prober.probe(what); });
@@ -192,11 +192,41 @@ TEST_F(FaultySockets, AProbeTellsItsErrnoAndTheNextOneGoes) {
     }
 }
 
+TEST_F(FaultySockets, AProbePastRoutesTellsItsErrnoAndTheNextOneGoes) {
+    NeighborProber prober;
+    const ProbeHost what{upstream_,
+                         Ipv6Address::parse("2001:db8::99").value(),
+                         Ipv6Address::parse("fe80::1").value(),
+                         {},
+                         {}};
+    EachFault fault;
+    while (fault.next()) {
+        const Outcome outcome = fault.during([&] { return prober.probe_past_routes(what); });
+        SCOPED_TRACE(fault.text());
+        EXPECT_EQ(outcome.error, fault.struck() && fault.error() != EINTR ? fault.error() : 0);
+        EXPECT_EQ(prober.probe_past_routes(what), 0);
+    }
+}
+
+TEST_F(FaultySockets, AProberIsThereOrTheReasonIsTold) {
+    EachFault fault;
+    while (fault.next()) {
+        const Outcome outcome = fault.during([&] { const NeighborProber prober; });
+        SCOPED_TRACE(fault.text());
+        EXPECT_EQ(outcome.failed(), fault.struck() && fault.call() != "close");
+        if (outcome.failed()) {
+            EXPECT_EQ(outcome.error, fault.error());
+            EXPECT_THAT(outcome.text, HasSubstr("Neighbor Solicitations"));
+            EXPECT_THAT(outcome.text, HasSubstr(fault.reason()));
+        }
+    }
+}
+
 // As when another interface gets the name between looking it up and binding to it.
 TEST_F(FaultySockets, AProberThatIsBoundToAnotherInterfaceFindsBack) {
     NeighborProber prober;
     run("ip address add 2001:db8::1/64 dev eth9 nodad");
-    const ProbeHost what{upstream_, Ipv6Address::parse("2001:db8::99").value(), {}, {}};
+    const ProbeHost what{upstream_, Ipv6Address::parse("2001:db8::99").value(), {}, {}, {}};
     {
         const Fault swapped("sendmsg", EINVAL);
         EXPECT_EQ(prober.probe(what), EINVAL);
