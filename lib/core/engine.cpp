@@ -31,6 +31,9 @@ void Engine::tick(TimePoint now, Actions& actions) {
         if (upstream.share_at && *upstream.share_at <= now) {
             replan(index_of(upstream), turn);
         }
+        if (upstream.tell_prefixes_at && *upstream.tell_prefixes_at <= now) {
+            tell_prefixes(upstream, turn);
+        }
     }
     refusals_.tick(now, actions);
     if (audit_at_ && *audit_at_ <= now) {
@@ -89,6 +92,7 @@ std::optional<TimePoint> Engine::next_step() const {
         consider(upstream.plan.next_deadline());
         consider(upstream.orphans_until);
         consider(upstream.share_at);
+        consider(upstream.tell_prefixes_at);
         consider(upstream.querier.next_deadline());
     }
     consider(audit_at_);

@@ -148,6 +148,7 @@ private:
     void start_capture(const Downstream& downstream, Turn turn) const;
     void tell_state(const Interface& link, Turn turn) const;
     void follow_prefixes(Upstream& upstream, Turn turn);
+    static void plan_prefixes(Upstream& upstream, Turn turn);
     static void tell_prefixes(Upstream& upstream, Turn turn);
     void tell_missing_prefix(Upstream& upstream, Turn turn);
     void end_dump_of_links(Turn turn);

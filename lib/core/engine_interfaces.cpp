@@ -1,6 +1,7 @@
 #include "core/engine.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 /// The part of the engine that follows interfaces, their addresses and prefixes.
@@ -321,29 +322,45 @@ void Engine::follow_prefixes(Upstream& upstream, Turn turn) {
     }
     const TimePoint when = upstream.prefix_changes.available_at();
     if (when <= turn.now) {
-        upstream.prefix_changes.spend(turn.now);
         replan(index_of(upstream), turn);
     } else {
         upstream.share_at = std::min(upstream.share_at.value_or(when), when);
     }
 }
 
-/// Those that came or went since the last time.
+/// Takes the prefixes as they are now for those by which hosts are served.
+void Engine::plan_prefixes(Upstream& upstream, Turn turn) {
+    std::vector<Ipv6Prefix> prefixes = upstream.prefixes.prefixes();
+    if (prefixes != upstream.planned_prefixes) {
+        upstream.prefix_changes.spend(turn.now);
+        upstream.planned_prefixes = std::move(prefixes);
+        tell_prefixes(upstream, turn);
+    }
+}
+
+/// Those that came or went since they were last told, as far as the limit allows; what differs
+/// still when it allows more is told then.
 void Engine::tell_prefixes(Upstream& upstream, Turn turn) {
-    const std::vector<Ipv6Prefix> after = upstream.prefixes.prefixes();
-    const std::vector<Ipv6Prefix> before = std::exchange(upstream.planned_prefixes, after);
-    const auto tell = [&](NoticeKind kind, const std::vector<Ipv6Prefix>& in,
-                          const std::vector<Ipv6Prefix>& but_not_in) {
-        for (const Ipv6Prefix& prefix : in) {
-            if (!std::binary_search(but_not_in.begin(), but_not_in.end(), prefix)) {
-                Notice notice(kind, upstream.link.name);
-                notice.prefix = prefix;
-                turn.actions.emplace_back(std::move(notice));
-            }
+    std::vector<Ipv6Prefix>& told = upstream.told_prefixes;
+    const std::vector<Ipv6Prefix>& planned = upstream.planned_prefixes;
+    std::vector<Ipv6Prefix> changed;
+    std::set_symmetric_difference(told.begin(), told.end(), planned.begin(), planned.end(),
+                                  std::back_inserter(changed));
+    upstream.tell_prefixes_at.reset();
+    for (const Ipv6Prefix& prefix : changed) {
+        if (const TimePoint when = upstream.prefix_notices.available_at(); when > turn.now) {
+            upstream.tell_prefixes_at = when;
+            return;
         }
-    };
-    tell(NoticeKind::prefix_removed, before, after);
-    tell(NoticeKind::prefix_added, after, before);
+        upstream.prefix_notices.spend(turn.now);
+        const auto place = std::lower_bound(told.begin(), told.end(), prefix);
+        const bool gone = place != told.end() && *place == prefix;
+        gone ? told.erase(place) : told.insert(place, prefix);
+        Notice notice(gone ? NoticeKind::prefix_removed : NoticeKind::prefix_added,
+                      upstream.link.name);
+        notice.prefix = prefix;
+        turn.actions.emplace_back(std::move(notice));
+    }
 }
 
 void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {

@@ -48,7 +48,7 @@ void Engine::share_if_room(Upstream& upstream, TimePoint now) {
 void Engine::replan(std::size_t index, Turn turn) {
     Upstream& upstream = upstreams_[index];
     const std::uint32_t bit = 1U << index;
-    tell_prefixes(upstream, turn);
+    plan_prefixes(upstream, turn);
     upstream.share_at.reset();
     upstream.shared = turn.now;
     upstream.waiting = 0;

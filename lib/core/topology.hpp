@@ -58,6 +58,7 @@ struct Upstream {
         : link(config.interface),
           prefixes(config.prefixes),
           planned_prefixes(prefixes.prefixes()),
+          told_prefixes(planned_prefixes),
           plan(config.interface, seed),
           announcer(seed),
           answered_v1(seed),
@@ -65,7 +66,11 @@ struct Upstream {
 
     Interface link;
     OnLinkPrefixes prefixes;
-    std::vector<Ipv6Prefix> planned_prefixes;  ///< by which hosts were last served, and told
+    std::vector<Ipv6Prefix> planned_prefixes;  ///< by which hosts were last served, sorted
+    std::vector<Ipv6Prefix> told_prefixes;     ///< of which the journal knows, sorted
+    /// However many flap, the journal gets so many lines, and in the end how things stand.
+    RateLimit prefix_notices{30, std::chrono::minutes(1)};
+    std::optional<TimePoint> tell_prefixes_at;  ///< when the two differ for want of lines
     /// A renumbering is some changes at once, and each acts at once; what flaps, or is flooded by
     /// Router Advertisements, would cost a look at all hosts for each of its changes.
     RateLimit prefix_changes{4, std::chrono::seconds(1)};

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <deque>
+#include <set>
 #include <vector>
 
 #include "engine_fixture.hpp"
@@ -167,6 +168,68 @@ TEST_F(RunningEngineTest, ARenumberingActsAtOnceAndAFlapFourTimesASecond) {
     kernel.add_route("eth9", flapping);
     world.pump();
     EXPECT_TRUE(held(kForeign)) << "at once again";
+}
+
+TEST_F(RunningEngineTest, NoSecondHasMoreThanFourLooksAtAllHosts) {
+    appear(kForeign);
+    for (int i = 0; i < 5000; ++i) {
+        kernel.add_route("eth9", prefix("2001:db8:9::/64"));
+        world.run_for(milliseconds(1));
+        kernel.remove_route("eth9", prefix("2001:db8:9::/64"));
+        world.run_for(milliseconds(1));
+    }
+    std::deque<TimePoint> looks;
+    std::size_t most = 0;
+    for (const auto& [when, action] : world.log) {
+        if (std::holds_alternative<JoinGroup>(action) ||
+            std::holds_alternative<LeaveGroup>(action)) {
+            looks.push_back(when);
+            while (looks.front() <= when - seconds(1)) {
+                looks.pop_front();
+            }
+            most = std::max(most, looks.size());
+        }
+    }
+    EXPECT_EQ(most, 4U);
+}
+
+TEST_F(RunningEngineTest, FlappingPrefixesAreToldThirtyTimesAMinuteAtMostAndRightInTheEnd) {
+    std::vector<Ipv6Prefix> flapping;
+    for (std::uint8_t i = 0; i < 60; ++i) {
+        Ipv6Address base = address("2001:db8:8::");
+        base.bytes[7] = i;
+        flapping.emplace_back(base, 64);
+    }
+    for (int i = 0; i < 600; ++i) {
+        for (const Ipv6Prefix& each : flapping) {
+            i % 2 == 0 ? kernel.add_route("eth9", each) : kernel.remove_route("eth9", each);
+        }
+        world.run_for(milliseconds(300));
+    }
+    for (const Ipv6Prefix& each : flapping) {
+        kernel.add_route("eth9", each);
+    }
+    world.run_for(minutes(5));
+
+    std::set<Ipv6Prefix> told = {prefix("2001:db8:1::/64")};
+    std::deque<TimePoint> lines;
+    for (const auto& [when, action] : world.log) {
+        const auto* notice = std::get_if<Notice>(&action);
+        if (notice == nullptr || !notice->prefix || notice->kind == NoticeKind::refused) {
+            continue;
+        }
+        const bool changed = notice->kind == NoticeKind::prefix_added
+                                 ? told.insert(*notice->prefix).second
+                                 : told.erase(*notice->prefix) == 1;
+        EXPECT_TRUE(changed) << notice->prefix->to_string() << " is no news";
+        lines.push_back(when);
+        if (lines.size() > 30) {
+            EXPECT_GE(when - lines.front(), minutes(1));
+            lines.pop_front();
+        }
+    }
+    EXPECT_EQ(told.size(), flapping.size() + 1) << "all that is on-link was told";
+    EXPECT_EQ(world.snapshot().upstreams[0].prefixes.size(), told.size());
 }
 
 TEST_F(RunningEngineTest, PrefixesThatFindNoRoomAreCountedAndToldOnceAMinute) {
