@@ -317,6 +317,9 @@ void Engine::tell_state(const Interface& link, Turn turn) const {
 /// If any came or went, says so and serves each host anew: at once, unless that happens too often.
 /// During the first round of dumps it is left for its end.
 void Engine::follow_prefixes(Upstream& upstream, Turn turn) {
+    if (upstream.prefixes.take_room_for_missing()) {
+        turn.actions.emplace_back(Resync{});
+    }
     if (!synced_ || upstream.prefixes.prefixes() == upstream.planned_prefixes) {
         return;
     }

@@ -1,6 +1,7 @@
 #include "core/on_link_prefixes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace solicitd {
 namespace {
@@ -122,17 +123,30 @@ bool OnLinkPrefixes::add(const Source& source) {
         known->orphan = false;
         return true;
     }
-    if (source.origin == Origin::route && count(Origin::route) >= kMostRoutes) {
-        return configured();
+    if (source.origin == Origin::route && count_routes(true) >= kMostRoutes) {
+        const auto orphan = std::find_if(sources_.begin(), sources_.end(), [](const Source& other) {
+            return other.origin == Origin::route && other.orphan;
+        });
+        if (orphan == sources_.end()) {
+            missing_ = !configured();
+            return configured();
+        }
+        *orphan = source;
+        return true;
     }
     sources_.push_back(source);
     return true;
 }
 
-std::size_t OnLinkPrefixes::count(Origin origin) const {
+bool OnLinkPrefixes::take_room_for_missing() {
+    return missing_ && count_routes(false) < kMostRoutes && std::exchange(missing_, false);
+}
+
+std::size_t OnLinkPrefixes::count_routes(bool with_orphans) const {
     return static_cast<std::size_t>(
-        std::count_if(sources_.begin(), sources_.end(),
-                      [&](const Source& source) { return source.origin == origin; }));
+        std::count_if(sources_.begin(), sources_.end(), [&](const Source& source) {
+            return source.origin == Origin::route && (with_orphans || !source.orphan);
+        }));
 }
 
 template <typename Predicate>

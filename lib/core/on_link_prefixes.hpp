@@ -47,8 +47,12 @@ public:
     [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
 
     void add_address(const Ipv6Address& address, unsigned prefix_length);
-    /// False: there are too many, and the route would count.
+    /// Where there are too many it takes an orphan's place. False: there is none, and the route
+    /// would count.
     bool add_route(const OnLinkRoute& route);
+    /// There is room again for a route that found none: the kernel's are to be read anew. Says so
+    /// once.
+    [[nodiscard]] bool take_room_for_missing();
     /// `interface_up`: the loss is meant; otherwise the source is orphaned.
     void remove_address(const Ipv6Address& address, bool interface_up);
     void remove_route(const OnLinkRoute& route, bool interface_up);
@@ -63,12 +67,13 @@ public:
 
 private:
     bool add(const Source& source);
-    [[nodiscard]] std::size_t count(Origin origin) const;
+    [[nodiscard]] std::size_t count_routes(bool with_orphans) const;
     template <typename Predicate>
     void remove_if(Predicate predicate, bool interface_up);
 
     std::vector<Ipv6Prefix> configured_;
     std::vector<Source> sources_;
+    bool missing_ = false;  ///< a route found no room
 };
 
 [[nodiscard]] std::string_view to_string(OnLinkPrefixes::Origin origin);

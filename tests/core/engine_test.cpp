@@ -250,6 +250,26 @@ TEST_F(RunningEngineTest, PrefixesThatFindNoRoomAreCountedAndToldOnceAMinute) {
     EXPECT_EQ(told->interface, "eth9");
 }
 
+TEST_F(RunningEngineTest, ARouteThatFoundNoRoomIsReadAgainWhenThereIsSome) {
+    const auto made_up = [](std::size_t number) {
+        Ipv6Address base = address("2001:db8:8::");
+        base.bytes[7] = static_cast<std::uint8_t>(number);
+        return Ipv6Prefix(base, 64);
+    };
+    for (std::size_t i = 0; i < OnLinkPrefixes::kMostRoutes; ++i) {
+        kernel.add_route("eth9", made_up(i));
+    }
+    kernel.add_route("eth9", prefix("2001:db8:9::/64"));
+    appear(kForeign);
+    world.run_for(minutes(1));
+    EXPECT_FALSE(held(kForeign));
+    EXPECT_THAT(world.all<Resync>(), IsEmpty()) << "which would find no room either";
+    kernel.remove_route("eth9", made_up(0));
+    world.run_for(seconds(5));
+    EXPECT_TRUE(held(kForeign));
+    EXPECT_THAT(world.all<Resync>(), SizeIs(1));
+}
+
 TEST_F(RunningEngineTest, AnUpstreamThatIsDownKeepsItsPrefixes) {
     appear(kHost);
     kernel.set_up("eth9", false);

@@ -166,9 +166,25 @@ TEST(OnLinkPrefixes, TakeNoMoreRoutesThanAFloodOfAdvertisementsShouldCost) {
     EXPECT_TRUE(prefixes.contains(address("2001:db8:1::5")));
     prefixes.add_address(address("2001:db8:2::5"), 64);
     EXPECT_TRUE(prefixes.contains(address("2001:db8:2::6"))) << "the router's own prefix";
+    EXPECT_FALSE(prefixes.take_room_for_missing());
     prefixes.remove_route(route(2), true);
+    EXPECT_TRUE(prefixes.take_room_for_missing());
+    EXPECT_FALSE(prefixes.take_room_for_missing()) << "said once";
     prefixes.add_route({2, prefix("2001:db8:3::/64"), 254, 1});
-    EXPECT_TRUE(prefixes.contains(address("2001:db8:3::5"))) << "there is room again";
+    EXPECT_TRUE(prefixes.contains(address("2001:db8:3::5")));
+}
+
+TEST(OnLinkPrefixes, OrphansKeepNoRouteOut) {
+    OnLinkPrefixes prefixes({});
+    prefixes.add_address(address("2001:db8:2::5"), 64);
+    for (unsigned i = 0; i < OnLinkPrefixes::kMostRoutes; ++i) {
+        prefixes.add_route({2, prefix("2001:db8:1::/64"), 254, i});
+    }
+    prefixes.orphan_all();
+    EXPECT_TRUE(prefixes.add_route({2, prefix("2001:db8:3::/64"), 254, 1}));
+    EXPECT_EQ(prefixes.sources().size(), OnLinkPrefixes::kMostRoutes + 1);
+    EXPECT_TRUE(prefixes.contains(address("2001:db8:3::5")));
+    EXPECT_TRUE(prefixes.contains(address("2001:db8:2::6"))) << "no route takes an address's place";
 }
 
 TEST(OnLinkPrefixes, ConfiguredOnesStandInFront) {
