@@ -25,10 +25,10 @@ public:
     /// When there is something left to tell.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
     void tick(TimePoint now, Actions& actions);
-
-private:
+    /// All that is left to tell, now.
     void tell_rest(Actions& actions);
 
+private:
     std::string interface_;
     TimePoint minute_end_ = TimePoint::min();  ///< of the minute for which is counted:
     int told_ = 0;                             ///< notices

@@ -19,6 +19,7 @@ void Engine::on(const Reconfigured& event, Turn turn) {
             // Nobody is wanted there any more: leaves all, and says so.
             upstream.plan.begin_replan();
             upstream.plan.end_replan(turn.now, turn.actions);
+            upstream.plan.tell_rest(turn.actions);
             upstream.plan.detach(turn.actions);
             if (upstream.link.exists()) {
                 forget_link(upstream, turn);
@@ -84,7 +85,6 @@ std::vector<std::uint32_t> Engine::configure(const Config& config) {
         } else {
             moved[static_cast<std::size_t>(known - former.begin())] = 1U << i;
             known->prefixes.configure(wanted.prefixes);
-            known->planned_prefixes = known->prefixes.prefixes();
             upstreams_.push_back(std::move(*known));
         }
         upstreams_.back().plan.set_limit(config.max_groups);

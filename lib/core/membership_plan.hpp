@@ -106,6 +106,8 @@ public:
     /// Whether there are any of that kind with a place.
     bool keep_leases(Evidence evidence);
     std::size_t end_replan(TimePoint now, Actions& actions);
+    /// What of joins and leaves was not told yet, before the plan is dropped.
+    void tell_rest(Actions& actions) { changes_.tell_rest(actions); }
 
     void result(SolicitedNodeGroup group, int error, TimePoint now, Actions& actions);
 

@@ -657,6 +657,26 @@ TEST_F(FloodTest, JoinsAndLeavesAreToldSingly60TimesAMinuteAtMost) {
     EXPECT_GT(joined, joins * 9 / 10) << "only what was left again at once is left out";
 }
 
+TEST_F(FloodTest, WhatWasNotToldYetIsToldWhenAReloadDropsTheUpstream) {
+    world.log.clear();
+    for (std::uint32_t i = 0; i < kGroups; ++i) {
+        appear(numbered(i));
+    }
+    ASSERT_EQ(world.count(NoticeKind::joined),
+              static_cast<std::size_t>(ChangeTeller::kToldInAMinute));
+    Config other = world.config;
+    other.upstreams = {{"eth8", {"br1"}, {}}};
+    world.reload(other);
+    std::size_t joined = world.count(NoticeKind::joined);
+    std::size_t left = world.count(NoticeKind::left);
+    for (const Notice& notice : world.notices()) {
+        joined += notice.kind == NoticeKind::joined_many ? notice.count : 0;
+        left += notice.kind == NoticeKind::left_many ? notice.count : 0;
+    }
+    EXPECT_EQ(joined, kGroups);
+    EXPECT_EQ(left, kGroups);
+}
+
 TEST_F(FloodTest, AQuietLanHasEachJoinTold) {
     for (std::uint32_t i = 0; i < 90; ++i) {  // 30 a minute
         appear(numbered(i));

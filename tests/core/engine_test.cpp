@@ -753,6 +753,22 @@ TEST_F(RunningEngineTest, AReloadOfPrefixesLeavesOnlyWhatIsOutside) {
     EXPECT_TRUE(held(kForeign));
 }
 
+TEST_F(RunningEngineTest, AReloadTellsOfAPrefixChangeThatWasPutOff) {
+    world.run_for(seconds(2));
+    for (int i = 0; i < 2; ++i) {
+        kernel.add_route("eth9", prefix("2001:db8:9::/64"));
+        world.pump();
+        kernel.remove_route("eth9", prefix("2001:db8:9::/64"));
+        world.pump();
+    }
+    kernel.add_route("eth9", prefix("2001:db8:9::/64"));
+    world.pump();
+    ASSERT_EQ(world.count(NoticeKind::prefix_added), world.count(NoticeKind::prefix_removed));
+    world.reload(world.config);
+    world.run_for(minutes(2));
+    EXPECT_EQ(world.count(NoticeKind::prefix_added), world.count(NoticeKind::prefix_removed) + 1);
+}
+
 TEST_F(RunningEngineTest, ANewCaptureModeCapturesAnew) {
     Config config = world.config;
     config.capture = CaptureMode::promisc;
