@@ -111,6 +111,12 @@ private:
     void on(const ReportSent& event, Turn turn);
     void on(const Reconfigured& event, Turn turn);
 
+    // Time (engine.cpp)
+    [[nodiscard]] std::optional<TimePoint> next_step() const;
+    void wait_anew(Duration slept, TimePoint now);
+    void audit_soon(TimePoint now);
+    void audit_at(TimePoint when);
+
     // Hosts (engine_hosts.cpp)
     [[nodiscard]] Host* find_host(Ifindex index, const Ipv6Address& address);
     [[nodiscard]] bool can_be_served(DownstreamId downstream, const Ipv6Address& address) const;
@@ -126,8 +132,6 @@ private:
     void requeue(Host& host, TimePoint now);
     void remove(Host& host, Turn turn, bool evicted = false);
     void look_at_hosts(Turn turn);
-    [[nodiscard]] std::optional<TimePoint> next_step() const;
-    void wait_anew(Duration slept, TimePoint now);
     void forget_neighbor(Host& host, TimePoint now);
     void forget_unseen_pins(TimePoint now);
     void ask_after_outage(DownstreamId downstream, TimePoint now);
@@ -156,8 +160,6 @@ private:
     void end_first_round(Turn turn);
     static void attach(Upstream& upstream, Turn turn);
     void lease_inherited(Upstream& upstream, Turn turn);
-    void audit_soon(TimePoint now);
-    void audit_at(TimePoint when);
 
     // Who is served (engine_room.cpp)
     bool serve(Host& host, std::size_t index, Turn turn);

@@ -246,7 +246,9 @@ void Engine::look_at_output(Upstream& upstream, const MldOutput& output, Turn tu
     }
 }
 
-/// A host that says nothing else is still known by the groups that it listens to.
+/// A host that says nothing else is still known by the groups that it listens to. A group that was
+/// taken before the link-local address behind it was known ends by itself: a false leave costs more
+/// than an extra group.
 void Engine::report_on_lan(DownstreamId downstream, const GroupReported& event, Turn turn) {
     ++counters_.reports_seen;
     const Downstream& from = downstreams_[downstream];
@@ -314,8 +316,8 @@ void Engine::ask_lan(Upstream& upstream, const Ipv6Address& target, Turn turn) {
     turn.actions.emplace_back(std::move(told));
 }
 
-/// A link-local address is never served; whoever has it also reports its group. One that was taken
-/// before the address was known ends by itself: a false leave costs more than an extra group.
+/// A link-local address is never served; whoever has it also reports its group. Only REACHABLE and
+/// PERMANENT have answered.
 void Engine::link_local_seen(DownstreamId downstream, const NeighborSeen& event) {
     LinkLocalNeighbors& known = downstreams_[downstream].link_locals;
     switch (event.state) {

@@ -8,14 +8,16 @@
 namespace solicitd {
 
 HostLife::Step HostLife::seen(Host& host, Evidence evidence, TimePoint now) const {
-    const bool claim = evidence == Evidence::dad_solicitation || evidence == Evidence::saved;
+    const bool proves_nothing =
+        evidence == Evidence::dad_solicitation || evidence == Evidence::saved;
     host.last_seen = now;
     host.evidence = evidence;
-    if (host.state == HostState::confirmed || (claim && host.state == HostState::tentative)) {
+    if (host.state == HostState::confirmed ||
+        (proves_nothing && host.state == HostState::tentative)) {
         return Step::none;
     }
-    enter(host, claim ? HostState::tentative : HostState::confirmed, now);
-    return claim ? Step::none : Step::confirmed;
+    enter(host, proves_nothing ? HostState::tentative : HostState::confirmed, now);
+    return proves_nothing ? Step::none : Step::confirmed;
 }
 
 HostLife::Step HostLife::neighbor(Host& host, NeighborState state, bool live, TimePoint now) const {

@@ -16,7 +16,8 @@ namespace solicitd {
 ///
 /// A single Solicitation makes an entry for any address, so only one that answered the kernel
 /// explains a report, and only a report of its own machine: what is taken for explained is not
-/// joined, and that must not depend on what somebody else says.
+/// joined, and to have that of another machine takes an answer made up with that machine's MAC (two
+/// packets, docs/adr/0017).
 class LinkLocalNeighbors {
 public:
     static constexpr std::size_t kCapacity = 4096;

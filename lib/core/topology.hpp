@@ -88,7 +88,7 @@ struct Upstream {
     bool no_prefix_told = false;
     std::size_t waiting = 0;              ///< hosts that found no room for their group
     HostRank lowest = HostRank::own;      ///< no group is worth less
-    std::optional<TimePoint> share_at;    ///< when the room is shared out anew
+    std::optional<TimePoint> share_at;    ///< when hosts are shared out anew: for room, or prefixes
     TimePoint shared = TimePoint::min();  ///< when it last was
     /// When prefixes that were lost with the interface are given up.
     std::optional<TimePoint> orphans_until;
@@ -101,7 +101,7 @@ struct Downstream {
     std::uint32_t upstreams = 0;  ///< mask of indexes; 0: not configured any more
     OwnAddresses own_addresses;
     RateLimit probe_notices{1, std::chrono::hours(1)};
-    /// Reports for their groups say nothing of a host that could be served.
+    /// Tell which reports are of no host that could be served, and whose MACs the kernel knows.
     LinkLocalNeighbors link_locals;
 };
 
