@@ -8,8 +8,8 @@
 #include <iostream>
 #include <string>
 
-#include "bench/packet_socket.hpp"
 #include "bench/tell_ready.hpp"
+#include "fakes/packet_socket.hpp"
 #include "io/packet_filter.hpp"
 
 /// The least that receiving Neighbor Discovery costs: epoll_wait and recvmmsg of up to BATCH
@@ -24,20 +24,19 @@ using namespace solicitd;
 constexpr std::size_t kMostBatch = 64;
 
 [[noreturn]] void receive(const std::string& interface, std::size_t batch) {
-    const io::Fd fd = bench::open_packet_socket(interface, htons(ETH_P_IPV6));
+    const io::Fd fd = test::open_packet_socket(interface, htons(ETH_P_IPV6));
     const sock_fprog& filter = io::downstream_filter(true);
-    bench::checked(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
-                   "attach the filter");
+    test::checked(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
+                  "attach the filter");
     packet_mreq request{};
-    request.mr_ifindex = bench::index_of(interface);
+    request.mr_ifindex = test::index_of(interface);
     request.mr_type = PACKET_MR_ALLMULTI;
-    bench::checked(
-        setsockopt(fd.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request),
-        "receive all multicast");
-    const io::Fd epoll(bench::checked(epoll_create1(EPOLL_CLOEXEC), "make an epoll"));
+    test::checked(setsockopt(fd.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request),
+                  "receive all multicast");
+    const io::Fd epoll(test::checked(epoll_create1(EPOLL_CLOEXEC), "make an epoll"));
     epoll_event wanted{};
     wanted.events = EPOLLIN;
-    bench::checked(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &wanted), "watch the socket");
+    test::checked(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &wanted), "watch the socket");
 
     static std::array<std::array<std::uint8_t, 1536>, kMostBatch> packets;
     std::array<iovec, kMostBatch> vectors;
@@ -51,7 +50,7 @@ constexpr std::size_t kMostBatch = 64;
     for (;;) {
         epoll_event event{};
         epoll_wait(epoll.get(), &event, 1, -1);
-        bench::checked(
+        test::checked(
             recvmmsg(fd.get(), headers.data(), static_cast<unsigned>(batch), MSG_DONTWAIT, nullptr),
             "receive");
     }

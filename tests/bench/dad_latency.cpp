@@ -54,12 +54,11 @@ nanoseconds now() {
 template <typename Function>
 auto in_netns(const std::string& name, Function function) {
     const auto enter = [](const io::Fd& netns) {
-        bench::checked(setns(netns.get(), CLONE_NEWNET), "enter a network namespace");
+        test::checked(setns(netns.get(), CLONE_NEWNET), "enter a network namespace");
     };
     const std::string path = "/run/netns/" + name;
-    const io::Fd home(
-        bench::checked(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "read /proc"));
-    const io::Fd there(bench::checked(open(path.c_str(), O_RDONLY | O_CLOEXEC), "open " + path));
+    const io::Fd home(test::checked(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "read /proc"));
+    const io::Fd there(test::checked(open(path.c_str(), O_RDONLY | O_CLOEXEC), "open " + path));
     enter(there);
     auto result = function();
     enter(home);
@@ -70,7 +69,7 @@ auto in_netns(const std::string& name, Function function) {
 class MembershipWatch {
 public:
     explicit MembershipWatch(const std::string& interface)
-        : interface_(interface), index_(bench::index_of(interface)) {
+        : interface_(interface), index_(test::index_of(interface)) {
         notifies_ = nl_socket_add_membership(socket_.get(), kMulticastAddressGroup) == 0;
         nl_socket_set_nonblocking(socket_.get());
     }
@@ -139,10 +138,10 @@ private:
 class ReportWatch {
 public:
     explicit ReportWatch(const std::string& interface)
-        : fd_(bench::open_packet_socket(interface, htons(ETH_P_IPV6))) {
+        : fd_(test::open_packet_socket(interface, htons(ETH_P_IPV6))) {
         const int on = 1;
-        bench::checked(setsockopt(fd_.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on),
-                       "ask for timestamps");
+        test::checked(setsockopt(fd_.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on),
+                      "ask for timestamps");
     }
 
     [[nodiscard]] int fd() const { return fd_.get(); }

@@ -18,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-#include "bench/packet_socket.hpp"
 #include "fakes/mld_packets.hpp"
 #include "fakes/nd_packets.hpp"
+#include "fakes/packet_socket.hpp"
 #include "netns/live_frames.hpp"
 
 /// Somebody on the link who means harm: frames of one kind, RATE a second (0: as many as it can),
@@ -28,10 +28,10 @@
 ///
 ///     flooder [--into] INTERFACE KIND RATE SECONDS [MAC|random [ADDRESS]]
 ///
-/// --into: the frames come in through the interface; else they go out. That takes LiveFrames, which
-/// are many more. Exit status 3: this kernel, or this user, makes none.
-/// MAC: of all frames; by default, each has a random one. ADDRESS: the host that `na` and `ns`
-/// speak for. Else, and in all other kinds, random ones.
+/// --into: the frames come in through the interface, as LiveFrames, of which there can be many
+/// more; exit status 3: this kernel, or this user, makes none. Without it they go out. MAC: of all
+/// frames; by default, each has a random one. ADDRESS: the host that `na` and `ns` speak for. Else,
+/// and in all other kinds, random ones.
 namespace {
 
 using namespace solicitd;
@@ -179,15 +179,15 @@ std::vector<Packet> frames(const std::string& kind, Forger forger) {
 }
 
 io::Fd raw_socket(const std::string& interface) {
-    io::Fd fd(bench::checked(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "open a raw socket"));
+    io::Fd fd(test::checked(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "open a raw socket"));
     sockaddr_ll here{};
     here.sll_family = AF_PACKET;
-    here.sll_ifindex = bench::index_of(interface);
-    bench::checked(bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here),
-                   "bind to " + interface);
+    here.sll_ifindex = test::index_of(interface);
+    test::checked(bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here),
+                  "bind to " + interface);
     const int on = 1;
-    bench::checked(setsockopt(fd.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on),
-                   "bypass the queue");
+    test::checked(setsockopt(fd.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on),
+                  "bypass the queue");
     return fd;
 }
 
@@ -285,7 +285,11 @@ int main(int argc, char** argv) {
         arguments.erase(arguments.begin(), arguments.begin() + (into ? 1 : 0));
         if (arguments.size() < 4 || arguments.size() > 6 || !kKinds.contains(arguments[1])) {
             std::cerr << "usage: flooder [--into] INTERFACE KIND RATE SECONDS "
-                         "[MAC|random [ADDRESS]]\n";
+                         "[MAC|random [ADDRESS]]\nKIND is one of:";
+            for (const auto& [kind, made] : kKinds) {
+                std::cerr << ' ' << kind;
+            }
+            std::cerr << '\n';
             return 2;
         }
         const auto optional = [&](std::size_t at) {
@@ -298,7 +302,7 @@ int main(int argc, char** argv) {
         const double seconds = std::stod(arguments[3]);
         std::vector<Packet> made = frames(kind, Forger(optional(4), optional(5)));
         if (into) {
-            const int index = bench::index_of(interface);
+            const int index = test::index_of(interface);
             std::optional<test::LiveFrames> live;
             try {
                 live.emplace(index, made, kind == "dad" ? kSaltOfDad : test::LiveFrames::kUnsalted);

@@ -15,12 +15,10 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "bench/packet_socket.hpp"
+#include "fakes/packet_socket.hpp"
 
 namespace solicitd::test {
 namespace {
-
-using bench::checked;
 
 // What follows is newer than the oldest headers that this is built with.
 constexpr std::uint32_t kLiveFrames = 1U << 1U;  // BPF_F_TEST_XDP_LIVE_FRAMES
@@ -224,7 +222,7 @@ LiveFrames::LiveFrames(int ifindex, const std::vector<Packet>& frames, std::size
 void LiveFrames::hold_dispatcher() {
     const OtherNamespace there;
     elsewhere_ = current_namespace();
-    const int lo = bench::index_of("lo");
+    const int lo = index_of("lo");
     bpf_attr wanted{};
     wanted.link_create.prog_fd = static_cast<std::uint32_t>(program_.get());
     wanted.link_create.target_ifindex = static_cast<std::uint32_t>(lo);

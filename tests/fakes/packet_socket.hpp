@@ -12,7 +12,7 @@
 
 #include "io/fd.hpp"
 
-namespace solicitd::bench {
+namespace solicitd::test {
 
 inline int checked(int result, const std::string& what) {
     return result >= 0 ? result
@@ -37,4 +37,4 @@ inline io::Fd open_packet_socket(const std::string& interface, int protocol) {
     return fd;
 }
 
-}  // namespace solicitd::bench
+}  // namespace solicitd::test
