@@ -6,6 +6,7 @@ declare -A groups=() # of those that live, by "HOST ADDRESS"
 newcomers=()         # of this round: nobody may have heard of them yet
 asleep=()            # "HOST ADDRESS...": its link is down, so they do not live
 born=0
+came=0 # to the crowd, and nobody may have heard of them yet
 
 settle() { # HOST ADDRESS
     in_ns "$1" ip -6 addr replace "$2/64" dev eth0

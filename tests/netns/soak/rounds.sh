@@ -47,7 +47,7 @@ check() {
     [ "$(errors | wc -l)" = "$mistakes" ] || fail "not the $mistakes errors that were made: $(errors)"
 }
 
-rounds=0 came=0 mistakes=0
+rounds=0 mistakes=0
 # round DAEMON_ACT...: one of these, and some others.
 round() {
     local acts=() act
