@@ -19,18 +19,20 @@ void Adversary::attack() {
     }
     static constexpr Evidence nd[] = {Evidence::dad_solicitation, Evidence::solicitation,
                                       Evidence::advertisement};
-    const std::uint64_t kind = dice_.below(4);
+    const std::uint64_t kind = dice_.below(5);
     const Evidence evidence = kind < 2 ? Evidence::dad_solicitation : nd[dice_.below(3)];
     const bool one_mac = dice_.chance(2);
     MacAddress mac = forged_mac();
     for (std::uint64_t packets = dice_.below(60); packets > 0; --packets) {
         mac = one_mac ? mac : forged_mac();
         if (kind == 3) {
-            ++scene_.happened["forged reports"];
-            world_.handle(GroupReported{
-                link->index,
-                SolicitedNodeGroup{static_cast<std::uint32_t>(0x600000 + dice_.below(0x10000))},
-                MldVersion::v2, mac});
+            report(link->index, mac);
+        } else if (kind == 4) {
+            ++scene_.happened["forged link-local neighbors"];
+            // By a solicitation, or by an answer to the kernel's own.
+            kernel_.set_neighbor(lan, dice_.any(scene_.hosts).link_local(),
+                                 dice_.chance(2) ? NeighborState::stale : NeighborState::reachable,
+                                 mac);
         } else if (dice_.chance(8)) {
             ++scene_.happened["forged ND of hosts"];
             const LanHost& victim = dice_.any(scene_.hosts);
@@ -47,6 +49,16 @@ void Adversary::attack() {
     if (dice_.chance(3)) {
         world_.run_for(milliseconds(dice_.below(5000)));
     }
+}
+
+void Adversary::report(Ifindex lan, const MacAddress& mac) {
+    SolicitedNodeGroup group{static_cast<std::uint32_t>(0x600000 + dice_.below(0x10000))};
+    if (dice_.chance(4)) {
+        ++scene_.happened["forged reports of hosts"];
+        group = SolicitedNodeGroup::of(dice_.any(scene_.hosts).address);
+    }
+    ++scene_.happened["forged reports"];
+    world_.handle(GroupReported{lan, group, MldVersion::v2, mac});
 }
 
 /// In the prefixes that may be shared, and of no host.

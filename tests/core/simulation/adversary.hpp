@@ -21,6 +21,7 @@ public:
 private:
     static constexpr std::uint8_t kMadeUp = 0x66;
 
+    void report(Ifindex lan, const MacAddress& mac);
     Ipv6Address made_up();
     MacAddress forged_mac();
 

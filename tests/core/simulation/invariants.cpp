@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -95,6 +96,52 @@ void Invariants::check_heard(const LanHost& host) const {
     require(
         same != of_mac.end() && same->second >= max_hosts_per_mac(world_.config, host.downstream),
         host.text + " spoke, yet is no host");
+}
+
+/// What a link-local address explains changes nothing; what none can explain is wanted, where there
+/// is room.
+void Invariants::hear_report(const LanHost& host, bool explained) {
+    const std::string group = SolicitedNodeGroup::of(host.address).address().to_string();
+    const auto wanted = [](const StateSnapshot& state) {
+        std::set<std::tuple<std::string, std::string, std::size_t, bool>> all;
+        for (const StateSnapshot::Upstream& upstream : state.upstreams) {
+            for (const StateSnapshot::Group& each : upstream.groups) {
+                all.emplace(upstream.interface.name, each.group, each.hosts, each.claimed);
+            }
+        }
+        return all;
+    };
+    const auto before = wanted(world_.snapshot());
+    world_.handle(GroupReported{kernel_.index(host.downstream),
+                                SolicitedNodeGroup::of(host.address), MldVersion::v2,
+                                FakeKernel::mac_of(host.address)});
+    const StateSnapshot state = world_.snapshot();
+    if (explained) {
+        ++scene_.happened["explained reports"];
+        require(wanted(state) == before, group + " is of a link-local address, yet was leased");
+    }
+    if (may_be_explained(host)) {
+        return;
+    }
+    for (const StateSnapshot::Upstream& upstream : state.upstreams) {
+        const auto& groups = upstream.groups;
+        const bool is_wanted = std::any_of(groups.begin(), groups.end(),
+                                           [&](const auto& each) { return each.group == group; });
+        const bool behind = std::count(upstream.downstreams.begin(), upstream.downstreams.end(),
+                                       host.downstream) != 0;
+        require(is_wanted || !behind || upstream.prefixes.empty() ||
+                    groups.size() >= world_.config.max_groups,
+                group + " was reported, yet is not wanted on " + upstream.interface.name);
+        scene_.happened["reports that lease"] += is_wanted && wanted(state) != before ? 1 : 0;
+    }
+}
+
+/// Whether the kernel knows a link-local address of the group on that LAN.
+bool Invariants::may_be_explained(const LanHost& reporter) const {
+    return std::any_of(scene_.hosts.begin(), scene_.hosts.end(), [&](const LanHost& each) {
+        return SolicitedNodeGroup::of(each.address) == SolicitedNodeGroup::of(reporter.address) &&
+               kernel_.neighbor(reporter.downstream, each.link_local()) != NeighborState::none;
+    });
 }
 
 void Invariants::check_held() const {
@@ -246,13 +293,14 @@ bool Invariants::room_was_made(const StateSnapshot& state) const {
     return made_room(state) != made_room_;
 }
 
-/// It goes out upstream, from an address of that link, for what the kernel holds there.
+/// It goes out upstream, from the link-local address that the link has, and fits into a packet.
 void Invariants::check_report(const SendReport& report) {
     ++scene_.happened["announcements"];
     const FakeKernel::Link* link = kernel_.link(report.upstream);
     require(link == nullptr || link->name == "up0" || link->name == "up1",
             "a report on " + (link == nullptr ? "" : link->name));
-    require(report.source.is_link_local(), "a report from " + report.source.to_string());
+    require(link == nullptr || report.source == Scene::link_local_of(link->name),
+            "a report from " + report.source.to_string());
     require(report.groups.size() == 1 ||
                 (report.version == MldVersion::v2 && report.groups.size() <= 72),
             "a report of " + std::to_string(report.groups.size()) + " groups");
@@ -315,8 +363,8 @@ void Invariants::check_groups(const StateSnapshot& state) {
             if (group.hosts > 0) {
                 wanted[group.group] = group.hosts;
             } else {
-                require(group.leased, group.group + " is wanted without host and claim");
-                ++scene_.happened["claims seen"];
+                require(group.leased, group.group + " is wanted without host and lease");
+                ++scene_.happened["leased without a host"];
             }
         }
         // Room that comes free is given away within a second.

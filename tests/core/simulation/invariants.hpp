@@ -33,6 +33,9 @@ public:
     void check();
     /// After the host spoke, and the router could hear it.
     void check_heard(const LanHost& host) const;
+    /// The host reports its group, when all that the kernel told before was heard. `explained`: the
+    /// kernel has just reached its link-local address, at its MAC.
+    void hear_report(const LanHost& host, bool explained);
     /// What the engine takes for held, the kernel holds.
     void check_held() const;
     /// After a restart with the sockets of `before`.
@@ -58,6 +61,7 @@ private:
     void check_caps(const StateSnapshot& state);
     void check_groups(const StateSnapshot& state);
     void check_memory();
+    [[nodiscard]] bool may_be_explained(const LanHost& reporter) const;
     [[nodiscard]] bool may_lose_its_group(const std::string& host) const;
     [[nodiscard]] bool room_was_made(const StateSnapshot& state) const;
     [[nodiscard]] bool is_at_home(const StateSnapshot::Host& host) const;

@@ -5,8 +5,6 @@
 #include <sstream>
 #include <utility>
 
-#include "fakes/nd_packets.hpp"
-
 namespace solicitd::test {
 namespace {
 
@@ -39,6 +37,12 @@ std::vector<Config> make_configs() {
 }
 
 }  // namespace
+
+Ipv6Address LanHost::link_local() const {
+    Ipv6Address twin = test::address("fe80::");
+    std::copy(address.bytes.begin() + 8, address.bytes.end(), twin.bytes.begin() + 8);
+    return twin;
+}
 
 Scene::Scene(std::uint64_t seed)
     : dice(seed), configs(make_configs()), world(configs.front(), seed) {

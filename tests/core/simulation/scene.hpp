@@ -9,6 +9,7 @@
 
 #include "core/config.hpp"
 #include "fakes/fake_kernel.hpp"
+#include "fakes/nd_packets.hpp"
 
 namespace solicitd::test {
 
@@ -32,6 +33,9 @@ struct LanHost {
     Ipv6Address address;
     std::string text;
     std::string downstream;
+
+    /// Of the same machine, and in the same group.
+    [[nodiscard]] Ipv6Address link_local() const;
 };
 
 /// The router up0, up1, lan0, lan1, lan2, who may live behind it, and how it may be configured.
@@ -40,6 +44,10 @@ struct Scene {
 
     /// nullptr: nobody's address.
     [[nodiscard]] const LanHost* host(const std::string& text) const;
+    /// An upstream's only one.
+    [[nodiscard]] static Ipv6Address link_local_of(const std::string& upstream) {
+        return address(upstream == "up0" ? "fe80::9:1" : "fe80::9:2");
+    }
     /// The host is in a prefix that counts on the upstream.
     [[nodiscard]] bool is_shared(const UpstreamConfig& upstream, const Ipv6Address& host) const;
 

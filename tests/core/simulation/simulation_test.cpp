@@ -57,7 +57,8 @@ private:
 
         constexpr Duration longest_timeout = seconds(60);
         constexpr Duration longest_linger = seconds(300);
-        constexpr Duration probes = (HostLife::kProbes + 1) * (seconds(3) + HostLife::kProbePause);
+        constexpr Duration probes =
+            (HostLife::kProbes + 1) * (HostLife::kProbeAnswer + HostLife::kProbePause);
         // A hundred probes a second, for all that was made up.
         const std::size_t hosts = scene_.world.engine->summary().hosts;
         const Duration slack = seconds(5) + milliseconds(10) * hosts * (HostLife::kProbes + 4);
@@ -84,14 +85,17 @@ std::uint64_t first_seed() {
 /// What a run of a million events must have met, or its silence would say too little.
 constexpr const char* kHappenings[] = {"announcements",
                                        "arrivals",
-                                       "claims seen",
                                        "departures",
+                                       "explained reports",
                                        "faults",
                                        "forged ND of hosts",
+                                       "forged link-local neighbors",
                                        "forged reports",
+                                       "forged reports of hosts",
                                        "full groups",
                                        "full tables",
                                        "joins",
+                                       "leased without a host",
                                        "leaves",
                                        "link changes",
                                        "links created",
@@ -106,6 +110,7 @@ constexpr const char* kHappenings[] = {"announcements",
                                        "reloads",
                                        "repairs",
                                        "reports",
+                                       "reports that lease",
                                        "restarts",
                                        "restarts that lose the sockets",
                                        "suspends",

@@ -21,13 +21,6 @@ const Ipv6Prefix kPrefix1 = Ipv6Prefix::parse("2001:db8:1::/64").value();
 const Ipv6Prefix kPrefix2 = Ipv6Prefix::parse("2001:db8:2::/64").value();
 const Ipv6Prefix kPrefix3 = Ipv6Prefix::parse("2001:db8:3::/64").value();
 
-Ipv6Address link_local_twin(Ipv6Address host) {
-    std::fill(host.bytes.begin(), host.bytes.begin() + 8, std::uint8_t{0});
-    host.bytes[0] = 0xFE;
-    host.bytes[1] = 0x80;
-    return host;
-}
-
 }  // namespace
 
 Storm::Storm(Scene& scene, Invariants& invariants)
@@ -52,8 +45,9 @@ void Storm::step() {
     } else if (face < 450) {
         adversary_.attack();
     } else if (face < 520) {
-        scene_.happened["departures"] += kernel_.lives(dice_.any(scene_.hosts).address);
-        kernel_.host_dies(dice_.any(scene_.hosts).address);
+        const Ipv6Address& host = dice_.any(scene_.hosts).address;
+        scene_.happened["departures"] += kernel_.lives(host);
+        kernel_.host_dies(host);
     } else if (face < 800) {
         speak(dice_.any(scene_.hosts));
     } else if (face < 880) {
@@ -158,12 +152,15 @@ void Storm::talk_mld() {
         default:
             if (lan != nullptr && lan->running() && kernel_.lives(host.address)) {
                 ++scene_.happened["reports"];
-                if (dice_.chance(10)) {
-                    kernel_.set_neighbor(host.downstream, link_local_twin(host.address),
-                                         NeighborState::stale, FakeKernel::mac_of(host.address));
+                const bool is_known = dice_.chance(3);
+                const bool answered = is_known && dice_.chance(2);
+                if (is_known) {
+                    kernel_.set_neighbor(host.downstream, host.link_local(),
+                                         answered ? NeighborState::reachable : NeighborState::stale,
+                                         FakeKernel::mac_of(host.address));
+                    world_.pump();
                 }
-                world_.handle(GroupReported{lan->index, group, MldVersion::v2,
-                                            FakeKernel::mac_of(host.address)});
+                invariants_.hear_report(host, answered);
             }
             break;
     }
@@ -249,10 +246,10 @@ void Storm::give_addresses(const std::string& name) {
     }
     if (name == "up0") {
         kernel_.add_address(name, address("2001:db8:1::1"), 64);
-        kernel_.add_address(name, address("fe80::9:1"), 64);
+        kernel_.add_address(name, Scene::link_local_of(name), 64);
         kernel_.add_route(name, kPrefix1);
     } else if (name == "up1") {
-        kernel_.add_address(name, address("fe80::9:2"), 64);
+        kernel_.add_address(name, Scene::link_local_of(name), 64);
         kernel_.add_route(name, kPrefix2);
     }
 }
