@@ -150,7 +150,8 @@ void Storm::talk_mld() {
             }
             break;
         default:
-            if (lan != nullptr && lan->running() && kernel_.lives(host.address)) {
+            if (lan != nullptr && lan->running() && kernel_.captured(host.downstream) &&
+                kernel_.lives(host.address)) {
                 ++scene_.happened["reports"];
                 const bool is_known = dice_.chance(3);
                 const bool answered = is_known && dice_.chance(2);
