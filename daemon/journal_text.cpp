@@ -52,9 +52,7 @@ std::string_view remedy_for_probes(int error) {
         case EACCES:
             return "; a firewall of this machine (or IPAddressDeny= of the service) drops the "
                    "question: allow outgoing ICMPv6 type 135";
-        case ENETUNREACH:
-        case EHOSTUNREACH:
-            return "; no route leads there, so the router cannot reach it either: see ip -6 route";
+        case EADDRNOTAVAIL: return "; the interface has no link-local address to ask from";
         case EINVAL:  // kernel: ip6_finish_output2, or an address that DAD is not done with
             return kIfTheTableIsFull;
         default: return "";

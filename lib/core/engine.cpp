@@ -10,15 +10,14 @@ Engine::Engine(const Config& config, std::uint64_t seed)
 }
 
 void Engine::handle(const Event& event, TimePoint now, Actions& actions) {
+    notice_sleep(now);
     const Turn turn{now, actions};
     std::visit([&](const auto& fact) { on(fact, turn); }, event);
 }
 
 void Engine::tick(TimePoint now, Actions& actions) {
+    notice_sleep(now);
     const Turn turn{now, actions};
-    if (const auto due = next_step(); due && now - *due > kOverslept) {
-        wait_anew(now - *due, now);
-    }
     for (Upstream& upstream : upstreams_) {
         upstream.plan.tick(now, actions);
         tick_upstream(upstream, turn);
@@ -48,6 +47,20 @@ void Engine::tick(TimePoint now, Actions& actions) {
         }
     }
     look_at_hosts(turn);
+}
+
+/// Each sleep counts once, and for what was there before it: whatever comes first after it, and
+/// however long something stays due then.
+void Engine::notice_sleep(TimePoint now) {
+    if (now - awake_ > kOverslept) {
+        if (const auto due = next_step()) {
+            const Duration slept = now - std::max(*due, awake_);
+            if (slept > kOverslept) {
+                wait_anew(slept, now);
+            }
+        }
+    }
+    awake_ = now;
 }
 
 /// The machine slept: nobody answered because nothing ran, and no prefix could return.

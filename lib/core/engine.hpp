@@ -41,7 +41,7 @@ public:
     /// While max-groups keeps hosts out, groups are given to the best known anew, at most so often.
     static constexpr Duration kShareAgain = std::chrono::milliseconds(500);
 
-    /// A tick that comes so much later than it was due tells that the machine was suspended.
+    /// What comes so much later than something was due tells that the machine was suspended.
     static constexpr Duration kOverslept = HostLife::kProbeAnswer;
 
     Engine(const Config& config, std::uint64_t seed);
@@ -113,6 +113,7 @@ private:
 
     // Time (engine.cpp)
     [[nodiscard]] std::optional<TimePoint> next_step() const;
+    void notice_sleep(TimePoint now);
     void wait_anew(Duration slept, TimePoint now);
     void audit_soon(TimePoint now);
     void audit_at(TimePoint when);
@@ -194,6 +195,7 @@ private:
     HostLife life_;
     HostTable hosts_;
     std::uint64_t seed_;
+    TimePoint awake_{};  ///< when anything was done last
     /// At most 100 in any second: a thousand hosts that come due together do not flood the LAN.
     RateLimit probes_{10, std::chrono::milliseconds(100)};
     std::vector<Upstream> upstreams_;

@@ -34,10 +34,11 @@ TEST(Ipv6Address, ReadsAndWritesRfc5952) {
 }
 
 TEST(Ipv6Address, OnlyGlobalUnicastCanBeShared) {
-    for (const char* yes : {"2001:db8::1", "fd00::1", "fec0::1", "64:ff9b::1"}) {
+    for (const char* yes : {"2000::1", "2001:db8::1", "3fff::1", "fc00::1", "fd00::1"}) {
         EXPECT_TRUE(address(yes).is_global_unicast()) << yes;
     }
-    for (const char* no : {"::", "::1", "fe80::1", "febf::1", "ff02::1", "::ffff:192.0.2.1"}) {
+    for (const char* no : {"::", "::1", "fe80::1", "febf::1", "ff02::1", "::ffff:192.0.2.1",
+                           "fec0::1", "64:ff9b::1", "4000::1", "1fff::1"}) {
         EXPECT_FALSE(address(no).is_global_unicast()) << no;
     }
 }

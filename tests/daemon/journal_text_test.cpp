@@ -189,8 +189,8 @@ TEST(JournalText, AHostThatCannotBeAskedIsKeptAndTheRemedyNamed) {
                   "Operation not permitted; it is kept; a firewall of this machine (or "
                   "IPAddressDeny= of the service) drops the question: allow outgoing ICMPv6 "
                   "type 135");
-    failed.error = ENETUNREACH;
-    EXPECT_THAT(text_of(failed), HasSubstr("Network is unreachable; it is kept; no route leads"));
+    failed.error = EADDRNOTAVAIL;
+    EXPECT_THAT(text_of(failed), HasSubstr("it is kept; the interface has no link-local address"));
     failed.error = EINVAL;
     EXPECT_THAT(text_of(failed),
                 HasSubstr("it is kept; if it goes on, the neighbor table is full"));

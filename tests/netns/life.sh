@@ -55,3 +55,21 @@ in_ns host2 ip -6 route replace default via fe80::1 dev eth0
 say_nd host2 na "$host2"
 eventually 5 switch_forwards "$group2"
 eventually 5 gateway_reaches "$host2"
+stop_daemon
+
+step "One to whom no route leads, as with ndppd's autowire while it is silent, is asked all the same"
+rm -r "$work/run" "$work/state"
+start_daemon --host-timeout 1 --linger "$linger" eth9 br0
+say_nd host1 na "$host1"
+eventually 5 joined "$group1"
+in_ns router ip -6 route del 2001:db8:1::/64 dev br0
+in_ns router ip -6 neigh flush dev br0
+: >"$work/br0.wire"
+eventually 10 seen_since "$host1" 1
+stays 8 joined "$group1"
+eventually 5 host_is "$host1" confirmed
+
+step "... and given up when it is gone"
+in_ns host1 ip link set eth0 down
+eventually 60 is_not joined "$group1"
+assert_not logged 'cannot ask'

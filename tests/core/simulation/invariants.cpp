@@ -106,7 +106,7 @@ void Invariants::hear_report(const LanHost& host, bool explained) {
         std::set<std::tuple<std::string, std::string, std::size_t, bool>> all;
         for (const StateSnapshot::Upstream& upstream : state.upstreams) {
             for (const StateSnapshot::Group& each : upstream.groups) {
-                all.emplace(upstream.interface.name, each.group, each.hosts, each.claimed);
+                all.emplace(upstream.interface.name, each.group, each.hosts, each.leased);
             }
         }
         return all;

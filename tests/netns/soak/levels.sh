@@ -24,7 +24,7 @@ levels() {
     echo "watched by the loop: $(epoll_watches)"
     echo "threads: $(find "/proc/$daemon_pid/task" -mindepth 1 -maxdepth 1 | wc -l)"
     state '.hosts[] | "host \(.address) on \(.downstream)"'
-    state '.upstreams[].groups[] | "group \(.group) \(.state) of \(.hosts) claimed \(.claimed)"'
+    state '.upstreams[].groups[] | "group \(.group) \(.state) of \(.hosts) leased \(.leased)"'
     echo "memberships: $(counter memberships.held) on $(counter memberships.sockets) sockets"
     echo "stored sockets: $(in_store count)"
     kernel_groups | sed 's/^/kernel holds, users: /'
