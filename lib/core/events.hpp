@@ -76,7 +76,7 @@ enum class NeighborState : std::uint8_t {
     delay,
     probe,      ///< being asked by unicast, by us or by the kernel
     failed,     ///< nobody answered
-    permanent,  ///< PERMANENT or NOARP: set by the administrator, never asked
+    permanent,  ///< PERMANENT: set by the administrator, never asked
 };
 
 /// RTM_NEWNEIGH, IPv6 only, proxy entries excepted.

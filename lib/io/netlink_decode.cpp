@@ -269,8 +269,10 @@ NeighborState neighbor_state(unsigned nud) {
         case NUD_DELAY: return NeighborState::delay;
         case NUD_PROBE: return NeighborState::probe;
         case NUD_FAILED: return NeighborState::failed;
-        case NUD_NOARP:
         case NUD_PERMANENT: return NeighborState::permanent;
+        // On a link without Neighbor Discovery the kernel makes such an entry of whomever somebody
+        // sends to: nobody answered, nobody vouches, and nobody can be asked.
+        case NUD_NOARP:
         default: return NeighborState::none;
     }
 }

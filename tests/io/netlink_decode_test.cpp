@@ -403,7 +403,7 @@ TEST(DecodeNeighbor, TellsAddressMacAndState) {
         {NUD_NONE, NeighborState::none},           {NUD_INCOMPLETE, NeighborState::incomplete},
         {NUD_STALE, NeighborState::stale},         {NUD_DELAY, NeighborState::delay},
         {NUD_PROBE, NeighborState::probe},         {NUD_FAILED, NeighborState::failed},
-        {NUD_PERMANENT, NeighborState::permanent}, {NUD_NOARP, NeighborState::permanent},
+        {NUD_PERMANENT, NeighborState::permanent}, {NUD_NOARP, NeighborState::none},
     };
     for (const auto& [nud, state] : states) {
         EXPECT_EQ(neighbor(nud).as<NeighborSeen>().state, state) << nud;
