@@ -49,7 +49,12 @@ confine_daemon() {
 
 # permit CAPABILITY: from the next start on, as a drop-in of the administrator's would.
 permit() {
-    [ "$SOLICITD_CONFINED" = yes ] || return 0
+    if [ "$SOLICITD_CONFINED" != yes ]; then
+        # By hand root would give it up, unless it has this and what is needed alone.
+        local both=-all,+net_raw,+${1#CAP_}
+        confined=(setpriv --bounding-set "${both,,}" --inh-caps "${both,,}")
+        return
+    fi
     [ ${#confined[@]} -gt 0 ] || confine_daemon
     confined+=(--with "$1")
 }
