@@ -62,6 +62,22 @@ protected:
         return ours;
     }
 
+    /// A sender is made, or what cannot be sent is named, and why.
+    template <typename Sender>
+    static void is_there_or_tells_why(const std::string& what) {
+        EachFault fault;
+        while (fault.next()) {
+            const Outcome outcome = fault.during([] { const Sender sender; });
+            SCOPED_TRACE(fault.text());
+            EXPECT_EQ(outcome.failed(), fault.struck() && fault.call() != "close");
+            if (outcome.failed()) {
+                EXPECT_EQ(outcome.error, fault.error());
+                EXPECT_THAT(outcome.text, HasSubstr(what));
+                EXPECT_THAT(outcome.text, HasSubstr(fault.reason()));
+            }
+        }
+    }
+
     Ifindex upstream_ = 0;
 };
 
@@ -146,17 +162,7 @@ TEST_F(FaultyPool, NoSocketIsToBeHadWhenOneIsFull) {
 }
 
 TEST_F(FaultySockets, AReporterIsThereOrTheReasonIsTold) {
-    EachFault fault;
-    while (fault.next()) {
-        const Outcome outcome = fault.during([&] { const MldReporter reporter; });
-        SCOPED_TRACE(fault.text());
-        EXPECT_EQ(outcome.failed(), fault.struck() && fault.call() != "close");
-        if (outcome.failed()) {
-            EXPECT_EQ(outcome.error, fault.error());
-            EXPECT_THAT(outcome.text, HasSubstr("MLD reports"));
-            EXPECT_THAT(outcome.text, HasSubstr(fault.reason()));
-        }
-    }
+    is_there_or_tells_why<MldReporter>("MLD reports");
 }
 
 TEST_F(FaultySockets, AReportTellsItsErrnoAndTheNextOneGoes) {
@@ -209,17 +215,7 @@ TEST_F(FaultySockets, AProbePastRoutesTellsItsErrnoAndTheNextOneGoes) {
 }
 
 TEST_F(FaultySockets, AProberIsThereOrTheReasonIsTold) {
-    EachFault fault;
-    while (fault.next()) {
-        const Outcome outcome = fault.during([&] { const NeighborProber prober; });
-        SCOPED_TRACE(fault.text());
-        EXPECT_EQ(outcome.failed(), fault.struck() && fault.call() != "close");
-        if (outcome.failed()) {
-            EXPECT_EQ(outcome.error, fault.error());
-            EXPECT_THAT(outcome.text, HasSubstr("Neighbor Solicitations"));
-            EXPECT_THAT(outcome.text, HasSubstr(fault.reason()));
-        }
-    }
+    is_there_or_tells_why<NeighborProber>("Neighbor Solicitations");
 }
 
 // As when another interface gets the name between looking it up and binding to it.
