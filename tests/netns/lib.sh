@@ -41,6 +41,8 @@ show_state() {
     in_ns router ip -6 maddr show dev eth9 | head -n 60 || true
     echo "-- the switch's groups"
     mdb | head -n 60 || true
+    echo "-- the LAN's groups"
+    in_ns router bridge mdb show dev br0 | head -n 60 || true
     echo "-- the router's neighbors"
     in_ns router ip -6 neigh show | head -n 60 || true
     echo "-- the daemon's log"

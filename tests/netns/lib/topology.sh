@@ -245,10 +245,16 @@ replace_upstream() {
     in_ns router ip link del eth9
     plug_upstream index "$index" address "$mac"
 }
-# address_lan: br0 as it was; the kernel takes its addresses away when it goes down.
+# address_lan: br0 as it was: the kernel takes its addresses away when it goes down.
 address_lan() {
     in_ns router ip -6 addr replace fe80::1/64 dev br0
     in_ns router ip -6 addr replace "${prefix}3/64" dev br0 metric 256
+    # Its ports' groups are forgotten as well, and its questions after it is up may all be asked
+    # before it has an address to ask from: until the next ones it would prune its own hosts.
+    if [ "$(link_fact br0 .linkinfo.info_data.mcast_querier)" = 1 ]; then
+        in_ns router ip link set br0 type bridge mcast_querier 0
+        in_ns router ip link set br0 type bridge mcast_querier 1
+    fi
 }
 # gateway_reaches HOST: from the Internet, by an NS of the gateway's: its neighbor entry is
 # forgotten first, as a warm one hides the fault.
