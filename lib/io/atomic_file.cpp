@@ -22,12 +22,11 @@ namespace {
 
 void write_all(int fd, std::string_view content, const std::filesystem::path& path) {
     while (!content.empty()) {
-        const ssize_t written = ::write(fd, content.data(), content.size());
-        if (written >= 0) {
-            content.remove_prefix(static_cast<std::size_t>(written));
-        } else if (errno != EINTR) {
+        const auto written = TEMP_FAILURE_RETRY(::write(fd, content.data(), content.size()));
+        if (written < 0) {
             fail("cannot write ", path);
         }
+        content.remove_prefix(static_cast<std::size_t>(written));
     }
 }
 

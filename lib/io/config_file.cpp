@@ -47,15 +47,14 @@ std::string read_text(const std::filesystem::path& path) {
     std::string text;
     std::array<char, 4096> chunk;
     for (;;) {
-        const ssize_t size = ::read(fd.get(), chunk.data(), chunk.size());
+        const auto size = TEMP_FAILURE_RETRY(::read(fd.get(), chunk.data(), chunk.size()));
+        if (size < 0) {
+            refuse_errno(errno);
+        }
         if (size == 0) {
             return text;
         }
-        if (size > 0) {
-            text.append(chunk.data(), static_cast<std::size_t>(size));
-        } else if (errno != EINTR) {
-            refuse_errno(errno);
-        }
+        text.append(chunk.data(), static_cast<std::size_t>(size));
         if (text.size() > longest) {
             refuse("it is longer than 1 MiB");
         }

@@ -4,6 +4,7 @@
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -103,16 +104,12 @@ int Icmpv6Socket::send(Ifindex index, const Ipv6Address& source, const Ipv6Addre
     header->cmsg_len = CMSG_LEN(sizeof(from));
     std::memcpy(CMSG_DATA(header), &from, sizeof(from));
 
-    for (;;) {
-        if (sendmsg(fd_.get(), &packet, 0) >= 0) {
-            return 0;
-        }
-        if (errno != EINTR) {
-            // Should the interface have been renamed while we bound, another one has its name.
-            bound_to_ = 0;
-            return errno;
-        }
+    if (TEMP_FAILURE_RETRY(sendmsg(fd_.get(), &packet, 0)) < 0) {
+        // Should the interface have been renamed while we bound, another one has its name.
+        bound_to_ = 0;
+        return errno;
     }
+    return 0;
 }
 
 }  // namespace solicitd::io

@@ -91,10 +91,7 @@ KernelGroups read_kernel_groups() {
     std::string text;
     std::array<char, 16384> chunk{};
     for (;;) {
-        const ssize_t size = ::read(file.get(), chunk.data(), chunk.size());
-        if (size < 0 && errno == EINTR) {
-            continue;
-        }
+        const auto size = TEMP_FAILURE_RETRY(::read(file.get(), chunk.data(), chunk.size()));
         if (size < 0) {
             fail();
         }

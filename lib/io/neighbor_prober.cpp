@@ -5,6 +5,7 @@
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -49,15 +50,10 @@ int NeighborProber::probe_past_routes(const ProbeHost& what) {
     to.sll_ifindex = static_cast<int>(what.index);
     to.sll_halen = ETH_ALEN;
     std::copy(mac.bytes.begin(), mac.bytes.end(), std::begin(to.sll_addr));
-    for (;;) {
-        if (sendto(link_.get(), question.packet().data(), question.packet().size(), 0,
-                   reinterpret_cast<const sockaddr*>(&to), sizeof to) >= 0) {
-            return 0;
-        }
-        if (errno != EINTR) {
-            return errno;
-        }
-    }
+    const auto sent =
+        TEMP_FAILURE_RETRY(sendto(link_.get(), question.packet().data(), question.packet().size(),
+                                  0, reinterpret_cast<const sockaddr*>(&to), sizeof to));
+    return sent < 0 ? errno : 0;
 }
 
 }  // namespace solicitd::io
