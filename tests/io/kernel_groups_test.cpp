@@ -5,7 +5,10 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "io/kernel.hpp"
@@ -92,6 +95,39 @@ TEST(ReadKernelGroups, ShowsWhatIsJoinedAndNoLongerWhatIsLeft) {
 
     pool.leave(eth9, group(0xAB0001));
     EXPECT_FALSE(held());
+}
+
+// The kernel would pass over some of them: what goes while it is read shifts what comes after.
+TEST(ReadKernelGroups, MissesNothingThatIsHeldWhileOtherGroupsComeAndGo) {
+    enter_fresh_network();
+    run("ip link add eth9 type veth peer name far9; ip link set eth9 up; ip link set far9 up");
+    const Ifindex eth9 = if_nametoindex("eth9");
+    MulticastPool pool;
+    constexpr std::uint32_t kGroups = 1000;
+    for (std::uint32_t i = 0; i < kGroups; ++i) {
+        ASSERT_EQ(pool.join(eth9, group(0xAB0000 + i)), 0);
+    }
+    std::atomic<bool> done = false;
+    std::thread others([&done, loopback = if_nametoindex("lo")] {
+        while (!done) {
+            MulticastPool theirs;
+            for (std::uint32_t i = 0; i < 8; ++i) {
+                (void)theirs.join(loopback, group(i));
+            }
+            std::this_thread::sleep_for(20ms);  // as often as somebody might
+        }
+    });
+    std::size_t incomplete = 0;
+    for (int i = 0; i < 400; ++i) {
+        const auto held = read_kernel_groups()[eth9];
+        const auto ours = std::count_if(held.begin(), held.end(), [](SolicitedNodeGroup each) {
+            return each.low24 >= 0xAB0000 && each.low24 < 0xAB0000 + kGroups;
+        });
+        incomplete += ours < kGroups ? 1 : 0;
+    }
+    done = true;
+    others.join();
+    EXPECT_EQ(incomplete, 0U);
 }
 
 TEST(ReadKernelGroups, FollowsThisNamespace) {
