@@ -123,7 +123,7 @@ void Daemon::take_over() {
     }
 }
 
-/// Our own sockets hold all that is wanted: closing the others sends no Leave.
+/// Once our own sockets hold all that is wanted: then closing the others sends no Leave.
 void Daemon::release_inherited() {
     for (const io::ServiceManager::StoredFd& stored : std::exchange(inherited_, {})) {
         service_.forget_fd(stored.name);
@@ -154,9 +154,11 @@ void Daemon::execute() {
     actions_.clear();
     executing_ = false;
 
+    if (!inherited_.empty() && engine_.holds_all()) {
+        release_inherited();
+    }
     if (!ready_told_ && engine_.ready()) {
         ready_told_ = true;
-        release_inherited();
         update_status();
         service_.ready();
         say(spdlog::level::info, "ready: " + status_text(engine_.summary()));

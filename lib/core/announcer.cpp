@@ -8,6 +8,8 @@
 namespace solicitd {
 namespace {
 
+/// As long as a repeat waits for what is asked for already.
+constexpr Duration kSoon = std::chrono::seconds(4);
 constexpr std::string_view kRetryReason = "the last one could not be sent";
 
 std::size_t per_packet(MldVersion version, std::uint32_t mtu) {
@@ -90,8 +92,8 @@ bool Announcer::start_is_due(TimePoint now) {
     }
     if (interval_ && repeat_at_ <= now) {
         repeat_at_ = now + *interval_;
-        // What is asked for already comes soon, and may have a reason not to come at once.
-        if (request_) {
+        // What is asked for may have a reason not to come at once; or somebody gave us an hour.
+        if (request_ && request_->at <= now + kSoon) {
             request_->all = true;
         } else {
             ask(repeat_reason_, now, {});

@@ -33,6 +33,9 @@ void Engine::tick(TimePoint now, Actions& actions) {
         if (upstream.tell_prefixes_at && *upstream.tell_prefixes_at <= now) {
             tell_prefixes(upstream, turn);
         }
+        if (upstream.tell_querier_at && *upstream.tell_querier_at <= now) {
+            tell_querier(upstream, turn);
+        }
     }
     refusals_.tick(now, actions);
     if (audit_at_ && *audit_at_ <= now) {
@@ -106,6 +109,7 @@ std::optional<TimePoint> Engine::next_step() const {
         consider(upstream.orphans_until);
         consider(upstream.share_at);
         consider(upstream.tell_prefixes_at);
+        consider(upstream.tell_querier_at);
         consider(upstream.querier.next_deadline());
     }
     consider(audit_at_);
@@ -119,6 +123,11 @@ std::optional<TimePoint> Engine::next_step() const {
 bool Engine::ready() const {
     return synced_ && std::all_of(upstreams_.begin(), upstreams_.end(),
                                   [](const Upstream& up) { return up.plan.settled(); });
+}
+
+bool Engine::holds_all() const {
+    return ready() && std::all_of(upstreams_.begin(), upstreams_.end(),
+                                  [](const Upstream& up) { return up.plan.failed() == 0; });
 }
 
 void Engine::on(const MembershipResult& event, Turn turn) {
@@ -166,9 +175,10 @@ void Engine::audit_at(TimePoint when) {
 }
 
 void Engine::on(const DumpBegin& event, Turn /*turn*/) {
+    // A dump that was given up has no end; the next one begins in its place.
+    dumping_ = event.kind;
     switch (event.kind) {
         case DumpKind::links:
-            dumping_links_ = true;
             for (Upstream& upstream : upstreams_) {
                 upstream.link.seen = false;
             }
@@ -192,13 +202,16 @@ void Engine::on(const DumpBegin& event, Turn /*turn*/) {
             }
             break;
         case DumpKind::neighbors:
-            dumping_neighbors_ = true;
             hosts_.for_each([](Host& host) { host.in_dump = false; });
+            for (Downstream& downstream : downstreams_) {
+                downstream.link_locals.begin_dump();
+            }
             break;
     }
 }
 
 void Engine::on(const DumpEnd& event, Turn turn) {
+    dumping_.reset();
     switch (event.kind) {
         case DumpKind::links: end_dump_of_links(turn); break;
         case DumpKind::addresses:
@@ -217,8 +230,7 @@ void Engine::on(const DumpEnd& event, Turn turn) {
             }
             break;
         case DumpKind::neighbors:
-            dumping_neighbors_ = false;
-            forget_unseen_pins(turn.now);
+            forget_unseen_neighbors(turn.now);
             if (!std::exchange(synced_, true)) {
                 end_first_round(turn);
             }

@@ -55,6 +55,8 @@ public:
 
     /// The first dumps are through and every join that could be asked for was answered.
     [[nodiscard]] bool ready() const;
+    /// ... and with success: no other socket is needed for what is wanted.
+    [[nodiscard]] bool holds_all() const;
 
     struct Summary {
         struct Upstream {
@@ -134,7 +136,7 @@ private:
     void remove(Host& host, Turn turn, bool evicted = false);
     void look_at_hosts(Turn turn);
     void forget_neighbor(Host& host, TimePoint now);
-    void forget_unseen_pins(TimePoint now);
+    void forget_unseen_neighbors(TimePoint now);
     void ask_after_outage(DownstreamId downstream, TimePoint now);
     void add_own_address(DownstreamId downstream, const Ipv6Address& address, Turn turn);
     void release_own_address(DownstreamId downstream, const Ipv6Address& address, Turn turn);
@@ -176,6 +178,7 @@ private:
 
     // What is said and heard upstream (engine_upstream.cpp)
     void tick_upstream(Upstream& upstream, Turn turn);
+    void tell_querier(Upstream& upstream, Turn turn);
     void told_of_querier(Upstream& upstream, QuerierWatch::Change change, Turn turn);
     void repeat_announcements(Upstream& upstream, TimePoint now);
     void announce(Upstream& upstream, std::string_view reason, Announcer::Window window,
@@ -202,9 +205,8 @@ private:
     std::vector<Downstream> downstreams_;  ///< by DownstreamId; never shrinks
     bool links_known_ = false;             ///< the first dump of links is through
     bool synced_ = false;                  ///< the first round of dumps is through
-    bool dumping_links_ = false;
-    bool addresses_dumped_ = false;  ///< the dump of addresses before that of routes was whole
-    bool dumping_neighbors_ = false;
+    std::optional<DumpKind> dumping_;      ///< the dump that is running
+    bool addresses_dumped_ = false;        ///< that dump, before the one of routes, was whole
     RefusalLog refusals_;
     std::vector<GroupsInherited> inherited_;  ///< until the first round of dumps is through
     std::optional<TimePoint> audit_at_;

@@ -77,7 +77,8 @@ void Engine::on(const NeighborSeen& event, Turn turn) {
         return;
     }
     const TimePoint seen_before = host->last_seen;
-    const HostLife::Step step = life_.neighbor(*host, event.state, !dumping_neighbors_, turn.now);
+    const bool live = dumping_ != DumpKind::neighbors;
+    const HostLife::Step step = life_.neighbor(*host, event.state, live, turn.now);
     if (answered || host->last_seen != seen_before) {
         prove(*host, rank, turn.now);
     }
@@ -298,13 +299,16 @@ void Engine::forget_neighbor(Host& host, TimePoint now) {
     }
 }
 
-/// PERMANENT entries whose removal went unheard, in an overrun.
-void Engine::forget_unseen_pins(TimePoint now) {
+/// Entries whose removal went unheard, in an overrun.
+void Engine::forget_unseen_neighbors(TimePoint now) {
     hosts_.for_each([&](Host& host) {
-        if (host.neighbor == NeighborState::permanent && !host.in_dump) {
+        if (!host.in_dump) {
             forget_neighbor(host, now);
         }
     });
+    for (Downstream& downstream : downstreams_) {
+        downstream.link_locals.end_dump();
+    }
 }
 
 void Engine::ask_after_outage(DownstreamId downstream, TimePoint now) {

@@ -69,7 +69,6 @@ void Engine::on(const RouteGone& event, Turn turn) {
 }
 
 void Engine::end_dump_of_links(Turn turn) {
-    dumping_links_ = false;
     const bool first = !std::exchange(links_known_, true);
     const auto tell_absence = [&](const Interface& link) {
         if (first && !link.exists()) {
@@ -237,7 +236,7 @@ void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
     } else if (!before.carries_ipv6() && upstream.prefixes.has_orphans()) {
         upstream.orphans_until = turn.now + kOrphanedPrefix;
     }
-    if (!before.exists() && !dumping_links_) {
+    if (!before.exists() && dumping_ != DumpKind::links) {
         turn.actions.emplace_back(Resync{});  // its addresses came before its name
     }
 }
@@ -269,7 +268,7 @@ void Engine::link_seen(DownstreamId id, const LinkSeen& event, Turn turn) {
     if (link.carries_ipv6() && !before.carries_ipv6()) {
         ask_after_outage(id, turn.now);
     }
-    if (!before.exists() && !dumping_links_) {
+    if (!before.exists() && dumping_ != DumpKind::links) {
         turn.actions.emplace_back(Resync{});
     }
 }

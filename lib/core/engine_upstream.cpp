@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "core/engine.hpp"
@@ -90,7 +91,7 @@ void Engine::on(const ReportSent& event, Turn turn) {
         return;
     }
     const bool success = event.error == 0;
-    if (!success) {
+    if (event.error == EPERM) {  // nothing else counts among the discards
         upstream->reports.refused_ours();
     }
     if (success && upstream->reports.passed_ours()) {
@@ -115,10 +116,12 @@ void Engine::tick_upstream(Upstream& upstream, Turn turn) {
     if (upstream.announcer.start_is_due(turn.now)) {
         const Announcer::Started started =
             upstream.announcer.start(announced_groups(upstream), sender, turn.now);
-        Notice told(NoticeKind::announced, upstream.link.name);
-        told.count = started.groups;
-        told.reason = started.reason;
-        turn.actions.emplace_back(std::move(told));
+        if (started.groups > 0) {  // what was asked for may have been left meanwhile
+            Notice told(NoticeKind::announced, upstream.link.name);
+            told.count = started.groups;
+            told.reason = started.reason;
+            turn.actions.emplace_back(std::move(told));
+        }
     }
     upstream.announcer.send(sender, turn.now, turn.actions);
 }
@@ -129,25 +132,7 @@ void Engine::told_of_querier(Upstream& upstream, QuerierWatch::Change change, Tu
         return;
     }
     repeat_announcements(upstream, turn.now);
-    const bool was_missed = std::exchange(upstream.querier_missed, change == Change::lost);
-    Notice notice(change == Change::lost ? NoticeKind::querier_lost
-                  : was_missed           ? NoticeKind::querier_back
-                                         : NoticeKind::querier_found,
-                  upstream.link.name);
-    if (change == Change::lost) {
-        notice.interval = config_.announce == AnnounceMode::never ? std::chrono::seconds(0)
-                                                                  : config_.announce_interval;
-    } else {
-        notice.host = upstream.querier.querier()->address;
-        notice.version = upstream.querier.querier()->version;
-    }
-    // Anybody there can make queriers change; what is lost is told in any case.
-    if (notice.kind != NoticeKind::querier_found ||
-        upstream.querier_notices.available_at() <= turn.now) {
-        upstream.querier_notices.spend(turn.now);
-        turn.actions.emplace_back(std::move(notice));
-    }
-
+    tell_querier(upstream, turn);
     switch (change) {
         case Change::back:
         case Change::another: announce(upstream, "a new querier", kAfterEvent, turn.now); break;
@@ -158,6 +143,39 @@ void Engine::told_of_querier(Upstream& upstream, QuerierWatch::Change change, Tu
         case Change::found:  // the kernel answers it; there is no former one that forgets
         case Change::lost: break;
     }
+}
+
+/// How it stands with the querier, if that is not what was told last and the limit allows it; what
+/// differs still when it allows more is told then.
+void Engine::tell_querier(Upstream& upstream, Turn turn) {
+    upstream.tell_querier_at.reset();
+    const bool missed = upstream.querier.state() == QuerierWatch::State::absent;
+    ToldQuerier stands{missed, {}, {}};
+    if (const auto& querier = upstream.querier.querier(); querier && !missed) {
+        stands.address = querier->address;
+        stands.version = querier->version;
+    }
+    if (stands == upstream.told_querier) {
+        return;
+    }
+    if (const TimePoint when = upstream.querier_notices.available_at(); when > turn.now) {
+        upstream.tell_querier_at = when;
+        return;
+    }
+    upstream.querier_notices.spend(turn.now);
+    Notice notice(missed                         ? NoticeKind::querier_lost
+                  : upstream.told_querier.missed ? NoticeKind::querier_back
+                                                 : NoticeKind::querier_found,
+                  upstream.link.name);
+    if (missed) {
+        notice.interval = config_.announce == AnnounceMode::never ? std::chrono::seconds(0)
+                                                                  : config_.announce_interval;
+    } else {
+        notice.host = stands.address;
+        notice.version = stands.version;
+    }
+    turn.actions.emplace_back(std::move(notice));
+    upstream.told_querier = stands;
 }
 
 /// Follows the link: what was just told of it, against how it was before.
@@ -186,6 +204,7 @@ void Engine::follow_link(Upstream& upstream, const Interface& before, Turn turn)
 void Engine::forget_link(Upstream& upstream, Turn turn) const {
     turn.actions.emplace_back(StopCapture{upstream.link.index});
     upstream.querier = QuerierWatch();
+    upstream.tell_querier_at.reset();
     upstream.announcer.cancel();
     upstream.answered_v1 = GroupSet(seed_);
     upstream.inquiries = LanInquiries(seed_);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <unordered_map>
 
 #include "core/hash.hpp"
@@ -42,23 +43,30 @@ public:
             known = by_address_.emplace(address, Neighbor{mac}).first;
             ++macs_[mac];
         }
+        known->second.seen = true;
         if (answered && !known->second.answered) {
             known->second.answered = true;
             ++reporters_[{SolicitedNodeGroup::of(address), mac}];
         }
     }
     void forget(const Ipv6Address& address) {
-        const auto known = by_address_.find(address);
-        if (known == by_address_.end()) {
-            return;
+        if (const auto known = by_address_.find(address); known != by_address_.end()) {
+            erase(known);
         }
-        const auto [mac, answered] = known->second;
-        if (answered) {
-            release(reporters_, Reporter{SolicitedNodeGroup::of(address), mac});
-        }
-        release(macs_, mac);
-        by_address_.erase(known);
     }
+
+    /// Around a dump of neighbors; the end forgets what it did not mention.
+    void begin_dump() {
+        for (auto& [address, neighbor] : by_address_) {
+            neighbor.seen = false;
+        }
+    }
+    void end_dump() {
+        for (auto it = by_address_.begin(); it != by_address_.end();) {
+            it = it->second.seen ? std::next(it) : erase(it);
+        }
+    }
+
     /// Whether a machine of that MAC is known to report the group for a link-local address.
     [[nodiscard]] bool explain(SolicitedNodeGroup group, const MacAddress& mac) const {
         return reporters_.count({group, mac}) != 0;
@@ -71,12 +79,14 @@ private:
     struct Neighbor {
         MacAddress mac;
         bool answered = false;
+        bool seen = true;  ///< in the dump that is running
     };
     struct Reporter {
         SolicitedNodeGroup group;
         MacAddress mac;
         friend bool operator==(const Reporter&, const Reporter&) = default;
     };
+    using Neighbors = std::unordered_map<Ipv6Address, Neighbor, AddressHash>;
     struct ReporterHash {
         std::uint64_t seed;
         std::size_t operator()(const Reporter& reporter) const {
@@ -92,7 +102,16 @@ private:
         }
     }
 
-    std::unordered_map<Ipv6Address, Neighbor, AddressHash> by_address_;
+    Neighbors::iterator erase(Neighbors::iterator known) {
+        const auto& [address, neighbor] = *known;
+        if (neighbor.answered) {
+            release(reporters_, Reporter{SolicitedNodeGroup::of(address), neighbor.mac});
+        }
+        release(macs_, neighbor.mac);
+        return by_address_.erase(known);
+    }
+
+    Neighbors by_address_;
     // How many of the addresses have each.
     std::unordered_map<Reporter, std::size_t, ReporterHash> reporters_;
     std::unordered_map<MacAddress, std::size_t, AddressHash> macs_;

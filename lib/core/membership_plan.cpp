@@ -59,6 +59,9 @@ void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, TimePoin
         return;
     }
     recount(it->second, [&] { --it->second.hosts; });
+    if (it->second.cause.host == host) {
+        it->second.cause.host = Ipv6Address{};  // a later join is not for its sake
+    }
     if (it->second.hosts > 0 || it->second.leased()) {
         return;
     }

@@ -111,8 +111,8 @@ public:
 
     void result(SolicitedNodeGroup group, int error, TimePoint now, Actions& actions);
 
-    /// What the kernel holds, sorted. What should be among it is joined again: leaving first
-    /// frees the socket's entry, and tells nobody since the kernel holds nothing.
+    /// What the kernel holds, sorted; more does no harm. What should be among it is joined again:
+    /// leaving first frees the socket's entry, and tells nobody since the kernel holds nothing.
     void audit(const std::vector<SolicitedNodeGroup>& in_kernel, Actions& actions);
     [[nodiscard]] bool holds(SolicitedNodeGroup group) const;
     /// Somebody upstream asked for an address of the group. Ignored when it is not wanted.
@@ -163,7 +163,7 @@ private:
     ChangeTeller changes_;
     Ifindex index_ = 0;  ///< 0: not attached
     Groups groups_;
-    std::array<std::size_t, 4> tallies_{};  ///< groups by State
+    std::array<std::size_t, static_cast<std::size_t>(State::failed) + 1> tallies_{};  ///< groups
     std::size_t limit_ = std::numeric_limits<std::size_t>::max();
     bool replanning_ = false;
     std::size_t kept_ = 0;  ///< groups, in a replan

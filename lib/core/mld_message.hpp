@@ -74,7 +74,7 @@ enum class MldDefect : std::uint8_t {
     group,     ///< a query for, or a v1 report of, what is no multicast address
     length,    ///< a query of 25 to 27 bytes (RFC 9777 8.2); records or sources past the end
 };
-inline constexpr std::size_t kMldDefects = 9;
+inline constexpr std::size_t kMldDefects = static_cast<std::size_t>(MldDefect::length) + 1;
 [[nodiscard]] std::string_view to_string(MldDefect defect);
 
 /// Validates as RFC 9777 and RFC 2710 ask of a node. The bytes begin at the IPv6 header and may

@@ -41,7 +41,7 @@ enum class NdDefect : std::uint8_t {
     dad_option,       ///< NS from :: with a source link-layer address option
     solicited_flag,   ///< NA to multicast with the Solicited flag
 };
-inline constexpr std::size_t kNdDefects = 12;
+inline constexpr std::size_t kNdDefects = static_cast<std::size_t>(NdDefect::solicited_flag) + 1;
 [[nodiscard]] std::string_view to_string(NdDefect defect);
 
 /// Validates as RFC 4861 7.1.1 and 7.1.2 ask. The bytes begin at the IPv6 header and may have link

@@ -55,11 +55,11 @@ public:
     /// comparison.
     void pause();
 
-    /// Never lost: a query that comes late, before tick() said so, finds its querier present.
     /// The machine, or this process, slept for so long: nothing could be heard. The kernel's own
     /// timers stood still, or went on without us; what it has learned it still knows.
     void postpone(Duration slept);
 
+    /// Never lost: a query that comes late, before tick() said so, finds its querier present.
     Change heard(const MldQuery& query, TimePoint now);
     /// When silence will be long enough; nullopt when there is nothing to wait for.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;

@@ -53,6 +53,14 @@ struct Interface {
     }
 };
 
+/// What the journal knows of an upstream's querier.
+struct ToldQuerier {
+    bool missed = false;
+    Ipv6Address address;  ///< unless it is missed; unspecified: nothing was told yet
+    MldVersion version = MldVersion::v2;
+    friend bool operator==(const ToldQuerier&, const ToldQuerier&) = default;
+};
+
 struct Upstream {
     Upstream(const UpstreamConfig& config, std::uint64_t seed)
         : link(config.interface),
@@ -78,8 +86,10 @@ struct Upstream {
     /// The kernel joins their groups by itself.
     OwnAddresses own_addresses;
     QuerierWatch querier;
-    bool querier_missed = false;  ///< its loss was told
-    RateLimit querier_notices{4, std::chrono::minutes(1)};
+    /// Anybody there can make queriers come, change and fall silent.
+    RateLimit querier_notices{10, std::chrono::minutes(1)};
+    ToldQuerier told_querier;
+    std::optional<TimePoint> tell_querier_at;  ///< when that is not so any more, for want of lines
     Announcer announcer;
     ReportPath reports;
     std::vector<SolicitedNodeGroup> kernel_groups;  ///< held at the last audit, sorted

@@ -137,6 +137,21 @@ TEST_F(EngineRestartTest, InheritedGroupsOfNoKnownHostAreKeptForTheLingerAndLeft
     EXPECT_THAT(groups(), IsEmpty());
 }
 
+TEST_F(EngineRestartTest, TheOldSocketsStayUntilTheNewOnesHoldAll) {
+    appear(kHost);
+    kernel.refuse_joins(EMFILE);
+    restart(world.engine->saved_hosts(world.now));
+    EXPECT_TRUE(world.engine->ready()) << "each join was answered";
+    EXPECT_FALSE(world.engine->holds_all());
+    world.run_for(minutes(10));
+    EXPECT_TRUE(held(kHost));
+    kernel.refuse_joins(0);
+    world.run_for(minutes(2));
+    EXPECT_TRUE(world.engine->holds_all());
+    EXPECT_TRUE(kernel.joined({kernel.index("eth9"), SolicitedNodeGroup::of(kHost)}));
+    EXPECT_TRUE(held(kHost));
+}
+
 TEST_F(EngineRestartTest, AnInheritedGroupWhoseHostIsSeenStaysAsLongAsTheHost) {
     appear(kHost);
     restart({});

@@ -85,6 +85,35 @@ TEST_F(EngineTest, AStaleEntryOfADumpIsOnlyAClaim) {
     EXPECT_FALSE(world.all<ProbeHost>().empty());
 }
 
+TEST_F(RunningEngineTest, ADumpThatWasGivenUpEndsWithTheNext) {
+    world.handle(DumpBegin{DumpKind::neighbors});
+    world.handle(DumpBegin{DumpKind::links});
+    kernel.set_neighbor("br0", kHost, NeighborState::stale);
+    world.pump();
+    EXPECT_EQ(state(kHost), "confirmed") << "a notification, though no dump of neighbors has ended";
+}
+
+TEST_F(RunningEngineTest, AJoinIsNotToldForAHostThatHasGone) {
+    Ipv6Address twin = kHost;
+    twin.bytes[8] = 9;
+    kernel.set_neighbor("br0", kHost, NeighborState::permanent);
+    world.pump();
+    appear(twin);
+    kernel.remove_neighbor("br0", kHost);
+    world.run_for(hours(1));
+    ASSERT_EQ(state(kHost), "unknown");
+    ASSERT_TRUE(held(twin));
+    world.log.clear();
+    kernel.delete_link("eth9");
+    kernel.create_link("eth9");
+    kernel.add_address("eth9", kRouter, 64);
+    world.run_for(seconds(3));
+    ASSERT_EQ(world.count(NoticeKind::joined), 1U);
+    for (const Notice& told : world.notices()) {
+        EXPECT_NE(told.host, kHost);
+    }
+}
+
 TEST_F(RunningEngineTest, NothingIsLearnedFromOurOwnMacOrTheUpstream) {
     kernel.frame("br0", kHost, kernel.link("br0")->mac, Evidence::advertisement);
     world.pump();

@@ -252,7 +252,61 @@ TEST_F(UpstreamTest, QueriersThatChangeAllTheTimeAreNotToldAllTheTime) {
         query(general_query(kQuerier, i % 2 == 0 ? MldVersion::v1 : MldVersion::v2));
         world.run_for(milliseconds(50));
     }
-    EXPECT_LE(world.count(NoticeKind::querier_found), 5U);
+    EXPECT_LE(world.count(NoticeKind::querier_found), 10U);
+}
+
+// A forger with the lowest address, who falls silent again and again.
+TEST_F(UpstreamTest, AQuerierThatComesAndGoesAllTheTimeIsNotToldAllTheTime) {
+    const auto told = [&] {
+        return world.count(NoticeKind::querier_found) + world.count(NoticeKind::querier_back) +
+               world.count(NoticeKind::querier_lost);
+    };
+    MldQuery short_lived = general_query(address("fe80::1"));
+    short_lived.robustness = 1;
+    short_lived.interval = seconds(1);
+    short_lived.max_response = seconds(0);
+    for (int i = 0; i < 100; ++i) {
+        query(short_lived);
+        world.run_for(milliseconds(1200));
+    }
+    EXPECT_GE(told(), 10U);
+    EXPECT_LE(told(), 2 * 10U + 1);
+    EXPECT_EQ(upstream().querier.state, "absent");
+
+    // How it stands in the end is told in the end.
+    world.run_for(minutes(2));
+    const std::size_t losses = world.count(NoticeKind::querier_lost);
+    EXPECT_EQ(losses, world.count(NoticeKind::querier_back) + 1);
+    query(general_query());
+    EXPECT_EQ(world.count(NoticeKind::querier_back), losses);
+}
+
+TEST_F(UpstreamTest, AnHourToAnswerStopsNoRepeats) {
+    Config config = default_config();
+    config.announce = AnnounceMode::always;
+    world.reload(config);
+    world.run_for(minutes(1));
+    MldQuery patient = general_query(Ipv6Address{});
+    patient.max_response = seconds(8388);
+    query(patient);
+    world.log.clear();
+    world.run_for(minutes(30));
+    EXPECT_THAT(reports(), SizeIs(30));
+}
+
+TEST_F(UpstreamTest, AnAnnouncementOfNothingIsNotTold) {
+    query(general_query());
+    MldQuery specific = general_query(Ipv6Address{});
+    specific.group = SolicitedNodeGroup::of(kHost).address();
+    query(specific);
+    appear(kOther);
+    kernel.remove_address("eth9", kRouter);
+    kernel.add_address("eth9", address("2001:db8:2::1"), 64);
+    world.pump();
+    ASSERT_FALSE(held(kHost));
+    world.run_for(seconds(20));
+    EXPECT_THAT(reports(), IsEmpty());
+    EXPECT_EQ(world.count(NoticeKind::announced), 0U);
 }
 
 TEST_F(UpstreamTest, WhileTheUpstreamIsDownSilenceSaysNothing) {
@@ -572,6 +626,19 @@ TEST_F(UpstreamTest, AFirewallIsFoundThoughTheAuditIsOffAndReportsPassedBefore) 
     EXPECT_EQ(world.count(NoticeKind::reports_discarded), 1U);
 }
 
+// Only what the firewall refuses counts among the kernel's discards.
+TEST_F(UpstreamTest, AReportOfOursThatTheInterfaceRefusesHidesNoFirewall) {
+    query(general_query());
+    world.run_for(seconds(10));
+    for (int i = 0; i < 10; ++i) {
+        world.handle(ReportSent{kernel.index("eth9"), ENODEV});
+    }
+    kernel.drop_reports(true);
+    appear(kOther);
+    world.run_for(seconds(4));
+    EXPECT_EQ(world.count(NoticeKind::reports_discarded), 1U);
+}
+
 TEST_F(UpstreamTest, AGroupThatIsHeldAlreadyIsNotReportedAndProvesNoFirewall) {
     query(general_query());
     world.run_for(minutes(1));
@@ -636,6 +703,47 @@ TEST_F(UpstreamTest, GroupsOfLinkLocalAddressesThatAnsweredAreNotTaken) {
     world.pump();
     report("br0", group);
     EXPECT_TRUE(wanted(group));
+}
+
+TEST_F(UpstreamTest, ALinkLocalAddressWhoseEntryWentUnheardExplainsNothing) {
+    const Ipv6Address link_local = address("fe80::1234:9abc");
+    const SolicitedNodeGroup group = SolicitedNodeGroup::of(link_local);
+    kernel.set_neighbor("br0", link_local, NeighborState::reachable, kHostMac);
+    world.pump();
+    world.overrun_ends();  // it is in the dump
+    world.run_for(seconds(3));
+    report("br0", group);
+    EXPECT_FALSE(wanted(group));
+    kernel.lose_notifications(true);
+    kernel.remove_neighbor("br0", link_local);
+    world.overrun_ends();
+    world.run_for(seconds(3));
+    report("br0", group);
+    EXPECT_TRUE(wanted(group));
+}
+
+TEST_F(UpstreamTest, LinkLocalAddressesWhoseEntriesWentUnheardTakeNoRoomFromLaterOnes) {
+    const auto nth = [](std::uint32_t number) {
+        Ipv6Address each = address("fe80::77:0:0:1");
+        each.bytes[14] = static_cast<std::uint8_t>(number >> 8U);
+        each.bytes[15] = static_cast<std::uint8_t>(number);
+        return each;
+    };
+    for (std::uint32_t i = 0; i < LinkLocalNeighbors::kCapacity; ++i) {
+        kernel.set_neighbor("br0", nth(i), NeighborState::stale, kHostMac);
+    }
+    world.pump();
+    kernel.lose_notifications(true);
+    for (std::uint32_t i = 0; i < LinkLocalNeighbors::kCapacity; ++i) {
+        kernel.remove_neighbor("br0", nth(i));
+    }
+    world.overrun_ends();
+    world.run_for(seconds(3));
+    const Ipv6Address link_local = address("fe80::1234:9abc");
+    kernel.set_neighbor("br0", link_local, NeighborState::reachable, kHostMac);
+    world.pump();
+    report("br0", SolicitedNodeGroup::of(link_local));
+    EXPECT_FALSE(wanted(SolicitedNodeGroup::of(link_local)));
 }
 
 TEST_F(UpstreamTest, AReportBeforeTheLinkLocalAddressCostsOneListenerInterval) {

@@ -501,7 +501,7 @@ void World::handle(const Event& event) {
 
 void World::take_turn(const Actions& actions) {
     execute(actions);
-    if (engine->ready()) {
+    if (engine->holds_all()) {
         kernel.close_kept_sockets();
     }
 }
