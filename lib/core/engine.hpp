@@ -127,7 +127,8 @@ private:
                                         const MacAddress& mac) const;
     Host* admit(const HostKey& key, const MacAddress& mac, Evidence evidence, HostRank rank,
                 Turn turn);
-    void prove(Host& host, HostRank rank, TimePoint now);
+    void prove(Host& host, HostRank rank, Turn turn);
+    void ask_refused(const HostKey& key, const MacAddress& mac, HostRank rank, Turn turn);
     void depreciate(Host& host, TimePoint now);
     void take(Host& host, HostLife::Step step, Turn turn);
     void probe(const Downstream& downstream, const Ipv6Address& address, const MacAddress& mac,
@@ -201,6 +202,8 @@ private:
     TimePoint awake_{};  ///< when anything was done last
     /// At most 100 in any second: a thousand hosts that come due together do not flood the LAN.
     RateLimit probes_{10, std::chrono::milliseconds(100)};
+    /// Of those, for hosts that found no room.
+    RateLimit refused_probes_{10, std::chrono::seconds(1)};
     std::vector<Upstream> upstreams_;
     std::vector<Downstream> downstreams_;  ///< by DownstreamId; never shrinks
     bool links_known_ = false;             ///< the first dump of links is through

@@ -36,7 +36,7 @@ void Engine::on(const HostSeen& event, Turn turn) {
     if (host->rank < HostRank::heard) {  // or forged frames could move it under somebody's cap
         hosts_.set_mac(*host, event.mac);
     }
-    prove(*host, rank, turn.now);
+    prove(*host, rank, turn);
     const HostState before = host->state;
     const HostLife::Step step = life_.seen(*host, event.evidence, turn.now);
     if (host->state != before) {
@@ -80,7 +80,7 @@ void Engine::on(const NeighborSeen& event, Turn turn) {
     const bool live = dumping_ != DumpKind::neighbors;
     const HostLife::Step step = life_.neighbor(*host, event.state, live, turn.now);
     if (answered || host->last_seen != seen_before) {
-        prove(*host, rank, turn.now);
+        prove(*host, rank, turn);
     }
     take(*host, step, turn);
 }
@@ -165,6 +165,7 @@ Host* Engine::admit(const HostKey& key, const MacAddress& mac, Evidence evidence
             refuse(room.refused == HostTable::Cap::hosts ? &Refusals::hosts_by_max_hosts
                                                          : &Refusals::hosts_by_mac,
                    key.downstream, key.address, mac, turn.now);
+            ask_refused(key, mac, rank, turn);
             return nullptr;
         }
         if (room.evict != nullptr) {
@@ -180,20 +181,37 @@ Host* Engine::admit(const HostKey& key, const MacAddress& mac, Evidence evidence
     }
     if (host.waiting != 0) {
         refuse(&Refusals::hosts_by_max_groups, key.downstream, key.address, mac, turn.now);
+        ask_refused(key, mac, rank, turn);
     }
     requeue(host, turn.now);
     return &host;
 }
 
+/// Who spoke and finds no room is asked: an answer outranks all that was only heard, which takes no
+/// more than a packet each to make up. Who did not speak cannot answer yet (RFC 4862 5.4.3).
+void Engine::ask_refused(const HostKey& key, const MacAddress& mac, HostRank rank, Turn turn) {
+    const Downstream& downstream = downstreams_[key.downstream];
+    if (rank < HostRank::heard || rank >= HostRank::confirmed || !downstream.link.carries_ipv6() ||
+        refused_probes_.available_at() > turn.now || probes_.available_at() > turn.now) {
+        return;
+    }
+    refused_probes_.spend(turn.now);
+    probe(downstream, key.address, mac, turn);
+}
+
 /// There is evidence of the host that is worth so much.
-void Engine::prove(Host& host, HostRank rank, TimePoint now) {
+void Engine::prove(Host& host, HostRank rank, Turn turn) {
     const bool better = rank > host.rank;
     hosts_.set_rank(host, std::max(rank, host.rank));
-    for (std::size_t i = 0; better && host.waiting != 0 && i < upstreams_.size(); ++i) {
+    if (!better || host.waiting == 0) {
+        return;
+    }
+    for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         if ((host.waiting & (1U << i)) != 0 && rank > upstreams_[i].lowest) {
-            share_soon(upstreams_[i], now);
+            share_soon(upstreams_[i], turn.now);
         }
     }
+    ask_refused(host.key, host.mac, rank, turn);
 }
 
 /// Does what a step of a host's life asks for, and queues the host anew. The host may be gone
@@ -335,7 +353,7 @@ void Engine::add_own_address(DownstreamId downstream, const Ipv6Address& address
         return;
     }
     if (host != nullptr) {
-        prove(*host, HostRank::own, turn.now);
+        prove(*host, HostRank::own, turn);
         life_.seen(*host, Evidence::own_address, turn.now);
         requeue(*host, turn.now);
     }

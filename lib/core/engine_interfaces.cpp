@@ -366,7 +366,7 @@ void Engine::tell_prefixes(Upstream& upstream, Turn turn) {
 }
 
 void Engine::tell_missing_prefix(Upstream& upstream, Turn turn) {
-    const bool missing = upstream.link.exists() && upstream.prefixes.prefixes().empty();
+    const bool missing = upstream.link.exists() && upstream.prefixes.empty();
     if (missing && !upstream.no_prefix_told) {
         turn.actions.emplace_back(Notice(NoticeKind::no_prefix, upstream.link.name));
     }

@@ -279,7 +279,7 @@ void Engine::report_on_lan(DownstreamId downstream, const GroupReported& event, 
     }
     for (std::size_t i = 0; i < upstreams_.size(); ++i) {
         Upstream& upstream = upstreams_[i];
-        if ((from.upstreams & (1U << i)) == 0 || upstream.prefixes.prefixes().empty()) {
+        if ((from.upstreams & (1U << i)) == 0 || upstream.prefixes.empty()) {
             continue;
         }
         if (upstream.plan.lease(event.group, turn.now + kListenerInterval, Evidence::mld_report,
@@ -364,7 +364,7 @@ std::vector<Problem> Engine::problems(const Upstream& upstream) {
     }
     add(Problem::down, !link.running);
     add(Problem::no_ipv6, !link.has_ipv6());
-    add(Problem::no_prefix, upstream.prefixes.prefixes().empty());
+    add(Problem::no_prefix, upstream.prefixes.empty());
     add(Problem::joins_failing, upstream.plan.failed() > 0);
     add(Problem::no_room, upstream.waiting > 0);
     add(Problem::no_querier, upstream.querier.state() == QuerierWatch::State::absent);

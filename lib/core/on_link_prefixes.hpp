@@ -42,6 +42,7 @@ public:
     [[nodiscard]] bool contains(const Ipv6Address& address) const;
     /// Those that count: distinct, sorted.
     [[nodiscard]] std::vector<Ipv6Prefix> prefixes() const;
+    [[nodiscard]] bool empty() const { return configured_.empty() && sources_.empty(); }
     [[nodiscard]] bool configured() const { return !configured_.empty(); }
     /// Where what is learned comes from.
     [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }

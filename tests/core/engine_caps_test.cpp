@@ -729,7 +729,7 @@ TEST_F(FloodTest, ARestartInAFloodPrefersWhatWasHeldToNewClaims) {
 
 TEST_F(FloodTest, AmongEqualsARestartKeepsThoseThatWereServed) {
     for (std::uint32_t i = 0; i < 2 * kGroups; ++i) {
-        appear(numbered(0xE00000 + i * 7919 % 0x10000));
+        hear(numbered(0xE00000 + i * 7919 % 0x10000));  // none answers: equals they stay
     }
     const auto before = kernel.memberships();
     ASSERT_EQ(before.size(), kGroups);
@@ -771,6 +771,51 @@ TEST_F(FloodTest, AClaimIsStillAClaimAfterARestart) {
     world.run_for(HostLife::kConfirmWithin + seconds(20));
     EXPECT_EQ(hosts(), 1U) << "asked once each, and dropped";
     EXPECT_EQ(groups(), 1U);
+}
+
+// Who spoke and finds no room is asked: what was made up by a packet each keeps nobody out that
+// lives
+
+TEST_F(PerMacTest, MadeUpHostsOfItsMacDoNotKeepAMachinesNextAddressOut) {
+    for (std::uint32_t i = 0; i < 5; ++i) {
+        forge(numbered(i), FakeKernel::mac_of(kHost), Evidence::advertisement);
+    }
+    appear(kHost);
+    world.run_for(seconds(2));
+    EXPECT_EQ(state(kHost), "confirmed");
+    EXPECT_TRUE(held(kHost));
+}
+
+TEST_F(MaxHostsTest, MadeUpHostsDoNotKeepALivingOneOut) {
+    flood(0, 10, Evidence::advertisement);
+    appear(kHost);
+    world.run_for(seconds(2));
+    EXPECT_EQ(state(kHost), "confirmed");
+    EXPECT_TRUE(held(kHost));
+    EXPECT_EQ(hosts(), 10U);
+}
+
+TEST_F(MaxGroupsTest, MadeUpHostsDoNotKeepALivingOnesGroupOut) {
+    flood(0, 4, Evidence::advertisement);
+    appear(kHost);
+    EXPECT_FALSE(held(kHost));
+    world.run_for(seconds(2));
+    EXPECT_EQ(state(kHost), "confirmed");
+    EXPECT_TRUE(held(kHost));
+}
+
+TEST_F(MaxHostsTest, OfAFloodTenASecondAreAskedAndNoClaims) {
+    flood(0, 10, Evidence::advertisement);
+    world.run_for(seconds(3));
+    world.log.clear();
+    flood(100, 1000, Evidence::dad_solicitation);
+    EXPECT_THAT(world.all<ProbeHost>(), IsEmpty());
+    for (std::uint32_t i = 0; i < 100; ++i) {
+        flood(2000 + 100 * i, 100, Evidence::advertisement);
+        world.run_for(milliseconds(100));
+    }
+    EXPECT_GE(world.all<ProbeHost>().size(), 80U);
+    EXPECT_LE(world.all<ProbeHost>().size(), 110U);
 }
 
 }  // namespace

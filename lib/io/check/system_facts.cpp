@@ -160,7 +160,7 @@ private:
                 prefixes.add_route(route);
             }
         }
-        return !prefixes.prefixes().empty();
+        return !prefixes.empty();
     }
 
     // First, so that little can have happened since the daemon told its own.
