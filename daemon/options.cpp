@@ -75,7 +75,7 @@ void declare_options(CLI::App& app, RawOptions& raw) {
     add("--max-groups", raw.max_groups, "COUNT",
         "Groups joined at most on an upstream,\n1 to 65536. Default: 1024");
     add("--max-hosts-per-mac", raw.max_hosts_per_mac, "COUNT",
-        "Hosts kept at most of one MAC address,\n1 to 65536. Default: 64");
+        "Hosts kept at most of one MAC address on each\ndownstream, 1 to 65536. Default: 64");
     add("--audit-interval", raw.audit_interval, "SECONDS",
         "How often it is checked that the kernel still\n"
         "holds every group, 0 to 86400. 0: at the start\n"
@@ -96,9 +96,10 @@ void declare_options(CLI::App& app, RawOptions& raw) {
     add("--log-level", raw.log_level, "LEVEL",
         "trace, debug, info, warning or error.\nDefault: info");
     add("--runtime-dir", raw.runtime_dir, "DIR",
-        "Lock and state document. Default:\n$RUNTIME_DIRECTORY, else /run/solicitd");
+        "Lock, state document, and the hosts that outlast\na restart. Default:\n"
+        "$RUNTIME_DIRECTORY, else /run/solicitd");
     add("--state-dir", raw.state_dir, "DIR",
-        "Hosts remembered over a reboot. Default:\n$STATE_DIRECTORY, else /var/lib/solicitd");
+        "Hosts that outlast a reboot. Default:\n$STATE_DIRECTORY, else /var/lib/solicitd");
 
     app.option_defaults()->group("Instead of running");
     app.add_flag("--check-config", raw.check_config, "Check, print what would be in force, exit");
@@ -110,7 +111,8 @@ void declare_options(CLI::App& app, RawOptions& raw) {
     app.add_flag("--json", raw.json, "With --dump-state or --check: as a JSON document");
 
     app.footer(
-        "An option beats the file. Interfaces named here replace all the upstreams of the file.\n\n"
+        "An option beats the file, but for max-hosts-per-mac of a [[downstream]].\n"
+        "Interfaces named here replace all the upstreams of the file.\n\n"
         "Example: the gateway is behind eth9, the LAN behind br0:\n"
         "  solicitd eth9 br0");
 }

@@ -1,4 +1,17 @@
 # shellcheck shell=bash
+# For scripts that install and build before they begin. To be sourced from where the script was
+# called: $0 may be relative.
+
+# help_if_asked ARGUMENT...: for --help, prints the comment that the script begins with, and exits.
+help_if_asked() {
+    case ${1:-} in
+    -h | --help)
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+        exit
+        ;;
+    esac
+}
+
 # require_packages LIST...: installs what is missing of Debian's packages in these files; when it may
 # not, says what to install and exits with 1.
 require_packages() {

@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, 13> kTopKeys = {
     "log-level",      "upstream", "downstream"};
 constexpr std::array<std::string_view, 3> kUpstreamKeys = {"interface", "downstream", "prefix"};
 constexpr std::array<std::string_view, 2> kDownstreamKeys = {"interface", "max-hosts-per-mac"};
+constexpr std::string_view kAboveTables = "above the first [[upstream]] or [[downstream]]";
 
 std::string read_text(const std::filesystem::path& path) {
     const auto refuse = [&](const std::string& why) {
@@ -223,7 +224,7 @@ void Reader::read_upstream(const toml::table& table) {
                 upstream.prefixes.push_back(value(entry, element, parse_prefix));
             }
         } else {
-            refuse_key(entry, kUpstreamKeys, kTopKeys, "above the first [[upstream]]");
+            refuse_key(entry, kUpstreamKeys, kTopKeys, kAboveTables);
         }
     }
     if (upstream.interface.empty()) {
@@ -245,7 +246,7 @@ void Reader::read_downstream(const toml::table& table) {
         } else if (entry.key == "max-hosts-per-mac") {
             hosts = number(entry, kMaxHostsPerMacRange);
         } else {
-            refuse_key(entry, kDownstreamKeys, kTopKeys, "above the first [[upstream]]");
+            refuse_key(entry, kDownstreamKeys, kTopKeys, kAboveTables);
         }
     }
     if (downstream.interface.empty() || !hosts) {

@@ -199,7 +199,8 @@ TEST_F(ConfigFileTest, EveryRefusalNamesLineValueAndWhatIsAllowed) {
         {"zebra = 5\nant = 5", "FILE:1: unknown key \"zebra\"" + top_keys},
         {"interface = 'eth9'", "FILE:1: unknown key \"interface\" here; put it below [[upstream]]"},
         {lan + "linger = 5",
-         "FILE:4: unknown key \"linger\" here; put it above the first [[upstream]]"},
+         "FILE:4: unknown key \"linger\" here; put it above the first [[upstream]] or "
+         "[[downstream]]"},
         {lan + "prefixes = []",
          "FILE:4: unknown key \"prefixes\"; allowed here are interface, downstream, prefix; did "
          "you mean prefix?"},
@@ -225,7 +226,8 @@ TEST_F(ConfigFileTest, EveryRefusalNamesLineValueAndWhatIsAllowed) {
         {lan + "[[downstream]]\ninterface = 'br0'",
          "FILE:4: [[downstream]] needs both interface = \"br0\" and max-hosts-per-mac = 256"},
         {lan + "[[downstream]]\ninterface = 'br0'\nlinger = 5",
-         "FILE:6: unknown key \"linger\" here; put it above the first [[upstream]]"},
+         "FILE:6: unknown key \"linger\" here; put it above the first [[upstream]] or "
+         "[[downstream]]"},
         {"downstream = ['br0']",
          "FILE:1: downstream with \"br0\": allowed is [[downstream]] in double brackets, once for "
          "each downstream"},
