@@ -187,11 +187,15 @@ Host* Engine::admit(const HostKey& key, const MacAddress& mac, Evidence evidence
     return &host;
 }
 
-/// Who spoke and finds no room is asked: an answer outranks all that was only heard, which takes no
-/// more than a packet each to make up. Who did not speak cannot answer yet (RFC 4862 5.4.3).
+/// Who finds no room is asked: an answer outranks all that was only heard, which takes no more than
+/// a packet each to make up. Mere claims are too cheap for that, unless the kernel knows the MAC:
+/// the next address of a known machine may say no more than its DAD. It does not answer meanwhile
+/// (RFC 4862 5.4.3); the kernel, which asks after us, asks three times a second apart.
 void Engine::ask_refused(const HostKey& key, const MacAddress& mac, HostRank rank, Turn turn) {
     const Downstream& downstream = downstreams_[key.downstream];
-    if (rank < HostRank::heard || rank >= HostRank::confirmed || !downstream.link.carries_ipv6() ||
+    const bool may_answer =
+        rank == HostRank::vouched || rank == HostRank::heard || rank == HostRank::heard_vouched;
+    if (!may_answer || !downstream.link.carries_ipv6() ||
         refused_probes_.available_at() > turn.now || probes_.available_at() > turn.now) {
         return;
     }

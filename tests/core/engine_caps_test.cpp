@@ -795,6 +795,18 @@ TEST_F(MaxHostsTest, MadeUpHostsDoNotKeepALivingOneOut) {
     EXPECT_EQ(hosts(), 10U);
 }
 
+TEST_F(MaxHostsTest, MadeUpHostsDoNotKeepAKnownMachinesNextAddressOutThoughItSaysNothingElse) {
+    kernel.set_neighbor("br0", address("fe80::11"), NeighborState::reachable,
+                        FakeKernel::mac_of(kHost));
+    world.pump();
+    flood(0, 10, Evidence::advertisement);
+    kernel.host_lives(kHost, "br0");
+    hear(kHost, Evidence::dad_solicitation);
+    world.run_for(seconds(3));
+    EXPECT_EQ(state(kHost), "confirmed");
+    EXPECT_TRUE(held(kHost));
+}
+
 TEST_F(MaxGroupsTest, MadeUpHostsDoNotKeepALivingOnesGroupOut) {
     flood(0, 4, Evidence::advertisement);
     appear(kHost);
