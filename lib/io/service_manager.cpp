@@ -1,8 +1,10 @@
 #include "io/service_manager.hpp"
 
+#include <sys/eventfd.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdlib>
@@ -10,19 +12,41 @@
 #include <memory>
 
 namespace solicitd::io {
+namespace {
+
+Fd any_descriptor() {
+    return Fd(::eventfd(0, EFD_CLOEXEC));
+}
+
+}  // namespace
 
 // What sd_notify() returns is ignored but for the status: without a service manager there is nobody
 // to tell, and with one that cannot be reached nobody to tell that to.
 
-ServiceManager::ServiceManager() {
+ServiceManager::ServiceManager() : reserve_(any_descriptor()) {
     std::uint64_t usec = 0;
     if (sd_watchdog_enabled(/*unset_environment=*/0, &usec) > 0) {
         watchdog_ = std::chrono::microseconds{usec};
     }
 }
 
+/// libsystemd opens a socket for each message. So that one can be had when no descriptor is left,
+/// as the watchdog must not bite for that, one is held in reserve.
+template <typename Send>
+int ServiceManager::send(Send message) {
+    int result = message();
+    if (result == -EMFILE || result == -ENFILE) {
+        reserve_ = Fd();
+        result = message();
+    }
+    if (!reserve_) {
+        reserve_ = any_descriptor();
+    }
+    return result;
+}
+
 void ServiceManager::ready() {
-    sd_notify(0, "READY=1");
+    send([] { return sd_notify(0, "READY=1"); });
 }
 
 void ServiceManager::reloading() {
@@ -30,11 +54,11 @@ void ServiceManager::reloading() {
     clock_gettime(CLOCK_MONOTONIC, &now);
     const std::int64_t usec = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
     // The time is what Type=notify-reload needs (systemd 253), and others ignore.
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, usec);
+    send([&] { return sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, usec); });
 }
 
 void ServiceManager::stopping() {
-    sd_notify(0, "STOPPING=1");
+    send([] { return sd_notify(0, "STOPPING=1"); });
 }
 
 void ServiceManager::status(const std::string& text) {
@@ -43,13 +67,13 @@ void ServiceManager::status(const std::string& text) {
     }
     std::string message = "STATUS=" + text;
     std::replace(message.begin(), message.end(), '\n', ' ');  // a line is an assignment
-    if (sd_notify(0, message.c_str()) >= 0) {
+    if (send([&] { return sd_notify(0, message.c_str()); }) >= 0) {
         status_ = text;
     }
 }
 
 void ServiceManager::feed_watchdog() {
-    sd_notify(0, "WATCHDOG=1");
+    send([] { return sd_notify(0, "WATCHDOG=1"); });
 }
 
 std::vector<ServiceManager::StoredFd> ServiceManager::take_stored_fds() {
@@ -74,11 +98,12 @@ std::vector<ServiceManager::StoredFd> ServiceManager::take_stored_fds() {
 void ServiceManager::store_fd(const std::string& name, int fd) {
     // FDPOLL=0: a socket that reports an error still holds its memberships.
     const std::string message = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name;
-    sd_pid_notify_with_fds(0, 0, message.c_str(), &fd, 1);
+    send([&] { return sd_pid_notify_with_fds(0, 0, message.c_str(), &fd, 1); });
 }
 
 void ServiceManager::forget_fd(const std::string& name) {
-    sd_notify(0, ("FDSTOREREMOVE=1\nFDNAME=" + name).c_str());
+    const std::string message = "FDSTOREREMOVE=1\nFDNAME=" + name;
+    send([&] { return sd_notify(0, message.c_str()); });
 }
 
 }  // namespace solicitd::io

@@ -37,8 +37,12 @@ public:
     void forget_fd(const std::string& name);
 
 private:
+    template <typename Send>
+    int send(Send message);
+
     std::optional<Duration> watchdog_;
     std::string status_;
+    Fd reserve_;
 };
 
 }  // namespace solicitd::io

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -44,6 +45,38 @@ bool same_file(int a, int b) {
     struct stat of_b {};
     return ::fstat(a, &of_a) == 0 && ::fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
            of_a.st_ino == of_b.st_ino;
+}
+
+/// While it lives, nothing more can be opened.
+class NoDescriptorLeft {
+public:
+    NoDescriptorLeft() {
+        const int next = ::dup(STDIN_FILENO);
+        ::close(next);
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit now = before_;
+        now.rlim_cur = static_cast<rlim_t>(next);
+        ::setrlimit(RLIMIT_NOFILE, &now);
+    }
+    ~NoDescriptorLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    NoDescriptorLeft(const NoDescriptorLeft&) = delete;
+    NoDescriptorLeft& operator=(const NoDescriptorLeft&) = delete;
+
+private:
+    rlimit before_{};
+};
+
+TEST_F(ServiceManagerTest, IsHeardWhenNoDescriptorIsLeft) {
+    ServiceManager manager;
+    const NoDescriptorLeft none;
+    ASSERT_EQ(::dup(STDIN_FILENO), -1);
+    for (int i = 0; i < 3; ++i) {
+        manager.feed_watchdog();
+        EXPECT_EQ(heard(), "WATCHDOG=1");
+    }
+    manager.store_fd("mld-1-2", STDIN_FILENO);
+    EXPECT_EQ(heard(), "FDSTORE=1\nFDPOLL=0\nFDNAME=mld-1-2");
+    ASSERT_EQ(::dup(STDIN_FILENO), -1) << "the reserve is back";
 }
 
 TEST_F(ServiceManagerTest, StoresADuplicateUnderItsNameAndForgetsItByThat) {

@@ -75,7 +75,7 @@ others() {
         LC_ALL=C sort -u | tr '\n' ' '
 }
 assert_equal "what is no socket, and its own" \
-    "$work/run/lock anon_inode:[eventpoll] anon_inode:[signalfd] anon_inode:[timerfd] " "$(others)"
+    "$work/run/lock anon_inode:[eventfd] anon_inode:[eventpoll] anon_inode:[signalfd] anon_inode:[timerfd] " "$(others)"
 
 step "The raw sockets take nothing in; another one, without their filter, does"
 spawn router python3 -c 'import signal, socket
