@@ -31,6 +31,12 @@ constexpr const char* kRemedy = " (run as root, or name another directory with -
 void require_own(const std::filesystem::path& directory) {
     struct stat status {};
     if (::stat(directory.c_str(), &status) != 0) {
+        struct stat link {};
+        if (errno == ENOENT && ::lstat(directory.c_str(), &link) == 0) {
+            throw std::runtime_error("the runtime directory " + directory.string() +
+                                     " is a link to nothing, which the service leaves when it is "
+                                     "stopped; name another one with --runtime-dir");
+        }
         refuse("cannot look at the runtime directory " + directory.string() + kRemedy);
     }
     const std::string remedy = "; name one with --runtime-dir that is only this user's";

@@ -178,5 +178,18 @@ TEST_F(InstanceLockTest, DoesNotFollowASymbolicLink) {
     EXPECT_FALSE(std::filesystem::exists(base_ / "elsewhere"));
 }
 
+// With DynamicUser=, /run/solicitd is a link into /run/private, which goes when the service stops.
+TEST_F(InstanceLockTest, ALinkThatAStoppedServiceLeftIsToldAsSuch) {
+    std::filesystem::create_symlink(base_ / "gone", dir_);
+    try {
+        const InstanceLock lock(dir_);
+        FAIL() << "took a link to nothing";
+    } catch (const std::exception& error) {
+        EXPECT_THAT(error.what(),
+                    AllOf(HasSubstr("the runtime directory " + dir_.string()),
+                          HasSubstr("is a link to nothing"), HasSubstr("--runtime-dir")));
+    }
+}
+
 }  // namespace
 }  // namespace solicitd::io
