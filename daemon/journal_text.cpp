@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "core/wording.hpp"
 
@@ -100,10 +102,16 @@ std::string refusals_text(const Refusals& refusals) {
     add(refusals.hosts_by_max_groups, "for the group of a host (max-groups)");
     add(refusals.reports, "for a group that the LAN reported (max-groups)");
     add(refusals.prefixes, "for a prefix (64 on-link routes)");
-    if (refusals.hosts_evicted > 0 || refusals.groups_evicted > 0) {
-        text += fmt::format("{}{} and {} made room for what is newer or better known",
-                            text.empty() ? ": " : "; ", plural(refusals.hosts_evicted, "host"),
-                            plural(refusals.groups_evicted, "group"));
+    std::vector<std::string> evicted;
+    for (const auto& [count, what] :
+         {std::pair(refusals.hosts_evicted, "host"), std::pair(refusals.groups_evicted, "group")}) {
+        if (count > 0) {
+            evicted.push_back(plural(count, what));
+        }
+    }
+    if (!evicted.empty()) {
+        text += fmt::format("{}{} made room for what is newer or better known",
+                            text.empty() ? ": " : "; ", fmt::join(evicted, " and "));
     }
     return text;
 }

@@ -127,6 +127,12 @@ TEST(JournalText, WhatFoundNoRoomByReason) {
               "LAN reported (max-groups); 4 hosts and 1 group made room for what is newer or "
               "better known; the last was of 02:00:00:00:00:01 on eth9");
 
+    refused.refusals = Refusals{};
+    refused.refusals.hosts_evicted = 2;
+    EXPECT_EQ(text_of(refused),
+              "no room: 2 hosts made room for what is newer or better known; the last was of "
+              "02:00:00:00:00:01 on eth9");
+
     Notice prefixes = notice(NoticeKind::refused);
     prefixes.refusals.prefixes = 3;
     prefixes.prefix = Ipv6Prefix::parse("2001:db8:7::/64");
