@@ -258,6 +258,7 @@ void Daemon::perform(const AuditGroups& action) {
     try {
         answer(GroupsHeld{action.upstream, io::read_kernel_groups()[action.upstream],
                           io::read_mld_output(action.name)});
+        audit_refusal_told_ = false;
     } catch (const std::system_error& error) {
         // /proc is not there for us: nothing can be compared, and nothing is lost by that.
         if (!std::exchange(audit_refusal_told_, true)) {

@@ -155,6 +155,7 @@ private:
     void lose(DownstreamId id, Turn turn);
     void start_capture(const Downstream& downstream, Turn turn) const;
     void tell_state(const Interface& link, Turn turn) const;
+    std::optional<Interface> adopt(Interface& link, const LinkSeen& event, Turn turn) const;
     void follow_prefixes(Upstream& upstream, Turn turn);
     static void plan_prefixes(Upstream& upstream, Turn turn);
     static void tell_prefixes(Upstream& upstream, Turn turn);

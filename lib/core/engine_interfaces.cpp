@@ -192,7 +192,19 @@ std::optional<DownstreamId> Engine::find_downstream(Ifindex index) const {
 
 namespace {
 
-void copy_attributes(const LinkSeen& event, Interface& link) {
+/// Ours is renamed, or another interface has its name.
+bool is_replaced(const Interface& link, const LinkSeen& event) {
+    return link.exists() && (link.name == event.name) != (link.index == event.index);
+}
+
+}  // namespace
+
+/// Takes over what is told of it. How it was before; nullopt: it is another interface.
+std::optional<Interface> Engine::adopt(Interface& link, const LinkSeen& event, Turn turn) const {
+    if (link.name != event.name) {
+        return std::nullopt;
+    }
+    const Interface before = link;
     link.index = event.index;
     link.mac = event.mac;
     link.mtu = event.mtu;
@@ -200,24 +212,22 @@ void copy_attributes(const LinkSeen& event, Interface& link) {
     link.snooping_bridge = event.snooping_bridge;
     link.bridge = event.bridge;
     link.seen = true;
-}
-
-}  // namespace
-
-void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
-    Interface& link = upstream.link;
-    const bool ours = link.name == event.name;
-    if (link.exists() && ours != (link.index == event.index)) {
-        lose(upstream, turn);  // renamed, or replaced by another interface of the name
-    }
-    if (!ours) {
-        return;
-    }
-    const Interface before = link;
-    copy_attributes(event, link);
     if (link.state() != before.state()) {
         tell_state(link, turn);
     }
+    return before;
+}
+
+void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
+    Interface& link = upstream.link;
+    if (is_replaced(link, event)) {
+        lose(upstream, turn);
+    }
+    const auto adopted = adopt(link, event, turn);
+    if (!adopted) {
+        return;
+    }
+    const Interface& before = *adopted;
     if (synced_ &&
         (link.mtu != before.mtu || link.mac != before.mac || link.running != before.running)) {
         audit_soon(turn.now);
@@ -243,18 +253,14 @@ void Engine::link_seen(Upstream& upstream, const LinkSeen& event, Turn turn) {
 
 void Engine::link_seen(DownstreamId id, const LinkSeen& event, Turn turn) {
     Interface& link = downstreams_[id].link;
-    const bool ours = link.name == event.name;
-    if (link.exists() && ours != (link.index == event.index)) {
+    if (is_replaced(link, event)) {
         lose(id, turn);
     }
-    if (!ours) {
+    const auto adopted = adopt(link, event, turn);
+    if (!adopted) {
         return;
     }
-    const Interface before = link;
-    copy_attributes(event, link);
-    if (link.state() != before.state()) {
-        tell_state(link, turn);
-    }
+    const Interface& before = *adopted;
     if (link.bridge != 0 && link.bridge != before.bridge) {
         turn.actions.emplace_back(Notice(NoticeKind::bridge_port, link.name));
     }

@@ -39,8 +39,8 @@ public:
     HostLife(Duration host_timeout, Duration linger, std::uint64_t seed)
         : host_timeout_(host_timeout), linger_(linger), seed_(seed) {}
 
-    /// Evidence for a known host. Only a change of state can move its time forward, so the
-    /// caller need not re-queue it when this returns `none`.
+    /// Evidence for a known host. Only a change of state can move its time forward, so a caller
+    /// need not re-queue one whose state is as before.
     Step seen(Host& host, Evidence evidence, TimePoint now) const;
 
     /// The kernel's neighbor entry. `live`: a notification, not a dump, in which a state may be

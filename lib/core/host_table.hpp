@@ -40,7 +40,6 @@ public:
     HostTable& operator=(const HostTable&) = delete;
 
     [[nodiscard]] std::size_t size() const { return hosts_.size(); }
-    [[nodiscard]] std::size_t limit() const { return limit_; }
     /// A limit below size() evicts nobody; it only keeps the table from growing.
     void set_limit(std::size_t limit) { limit_ = limit; }
     /// Of hosts of one MAC. As above.

@@ -24,7 +24,7 @@ struct StateSnapshot {
     };
     struct Prefix {
         std::string prefix;
-        std::string source;  ///< "config", "address" or "route"
+        std::string source;  ///< "config", "address", "route" or "address, route"
     };
     struct Group {
         std::string group;

@@ -10,6 +10,7 @@
 #include <string>
 #include <system_error>
 
+#include "core/events.hpp"
 #include "io/fd.hpp"
 
 namespace solicitd::test {
@@ -19,9 +20,10 @@ inline int checked(int result, const std::string& what) {
                        : throw std::system_error(errno, std::generic_category(), "cannot " + what);
 }
 
-inline int index_of(const std::string& interface) {
-    const unsigned index = if_nametoindex(interface.c_str());
-    return index != 0 ? static_cast<int>(index) : checked(-1, "find " + interface);
+inline Ifindex index_of(const std::string& interface) {
+    const Ifindex index = if_nametoindex(interface.c_str());
+    checked(index == 0 ? -1 : 0, "find " + interface);
+    return index;
 }
 
 /// A packet socket on an interface of the namespace that the caller is in. The kernel makes the
@@ -31,7 +33,7 @@ inline io::Fd open_packet_socket(const std::string& interface, int protocol) {
     sockaddr_ll here{};
     here.sll_family = AF_PACKET;
     here.sll_protocol = static_cast<std::uint16_t>(protocol);
-    here.sll_ifindex = index_of(interface);
+    here.sll_ifindex = static_cast<int>(index_of(interface));
     checked(bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here),
             "bind to " + interface);
     return fd;

@@ -20,16 +20,12 @@
 #include "core/events.hpp"
 #include "core/mac_address.hpp"
 #include "fakes/nd_packets.hpp"
+#include "fakes/packet_socket.hpp"
 #include "io/fd.hpp"
 #include "io/kernel.hpp"
 
 /// Frames put on the wire and taken off it, for tests of capturing.
 namespace solicitd::test {
-
-inline Ifindex index_of(const std::string& interface) {
-    const Ifindex index = if_nametoindex(interface.c_str());
-    return index != 0 ? index : throw std::system_error(errno, std::generic_category(), interface);
-}
 
 /// An Ethernet frame; the destination defaults to where IPv6 sends its multicast (RFC 2464 7).
 struct Frame {
