@@ -16,8 +16,8 @@ using KernelGroups = std::map<Ifindex, std::vector<SolicitedNodeGroup>>;
 /// over.
 [[nodiscard]] KernelGroups parse_kernel_groups(std::string_view igmp6);
 
-/// Of this network namespace: all that are held during the call, and maybe some of those that come or
-/// go meanwhile. Throws std::system_error when it cannot be read.
+/// Of this network namespace: all that are held during the call, and maybe some of those that come
+/// or go meanwhile. Throws std::system_error when it cannot be read.
 [[nodiscard]] KernelGroups read_kernel_groups();
 
 }  // namespace solicitd::io
