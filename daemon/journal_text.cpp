@@ -80,7 +80,8 @@ std::string left_text(const std::string& group, const std::string& interface,
     return fmt::format("left {} on {}: {}", group, interface,
                        notice.evidence == Evidence::mld_report
                            ? "not reported on the LAN any more, or of a link-local address only"
-                           : "none of its hosts was seen");
+                       : notice.evidence == Evidence::saved ? "none of its hosts was seen"
+                                                            : "nobody is left of it");
 }
 
 std::string besides_text(const Notice& notice) {

@@ -203,8 +203,7 @@ private:
     TimePoint awake_{};  ///< when anything was done last
     /// At most 100 in any second: a thousand hosts that come due together do not flood the LAN.
     RateLimit probes_{10, std::chrono::milliseconds(100)};
-    /// Of those, for hosts that found no room.
-    RateLimit refused_probes_{10, std::chrono::seconds(1)};
+    LanInquiries refused_inquiries_{seed_};  ///< for hosts that found no room
     std::vector<Upstream> upstreams_;
     std::vector<Downstream> downstreams_;  ///< by DownstreamId; never shrinks
     bool links_known_ = false;             ///< the first dump of links is through

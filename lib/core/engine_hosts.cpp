@@ -165,7 +165,11 @@ Host* Engine::admit(const HostKey& key, const MacAddress& mac, Evidence evidence
             refuse(room.refused == HostTable::Cap::hosts ? &Refusals::hosts_by_max_hosts
                                                          : &Refusals::hosts_by_mac,
                    key.downstream, key.address, mac, turn.now);
-            ask_refused(key, mac, rank, turn);
+            const auto once_confirmed =
+                hosts_.room_for(key.downstream, mac, HostRank::confirmed, turn.now);
+            if (once_confirmed.refused == HostTable::Cap::none) {
+                ask_refused(key, mac, rank, turn);
+            }
             return nullptr;
         }
         if (room.evict != nullptr) {
@@ -195,12 +199,10 @@ void Engine::ask_refused(const HostKey& key, const MacAddress& mac, HostRank ran
     const Downstream& downstream = downstreams_[key.downstream];
     const bool may_answer =
         rank == HostRank::vouched || rank == HostRank::heard || rank == HostRank::heard_vouched;
-    if (!may_answer || !downstream.link.carries_ipv6() ||
-        refused_probes_.available_at() > turn.now || probes_.available_at() > turn.now) {
-        return;
+    if (may_answer && downstream.link.carries_ipv6() && probes_.available_at() <= turn.now &&
+        refused_inquiries_.admit(key.address, turn.now)) {
+        probe(downstream, key.address, mac, turn);
     }
-    refused_probes_.spend(turn.now);
-    probe(downstream, key.address, mac, turn);
 }
 
 /// There is evidence of the host that is worth so much.

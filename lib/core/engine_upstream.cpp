@@ -91,7 +91,7 @@ void Engine::on(const ReportSent& event, Turn turn) {
         return;
     }
     const bool success = event.error == 0;
-    if (event.error == EPERM) {  // nothing else counts among the discards
+    if (event.error == EPERM) {  // what never came so far is not among the discards
         upstream->reports.refused_ours();
     }
     if (success && upstream->reports.passed_ours()) {
@@ -150,7 +150,8 @@ void Engine::told_of_querier(Upstream& upstream, QuerierWatch::Change change, Tu
 void Engine::tell_querier(Upstream& upstream, Turn turn) {
     upstream.tell_querier_at.reset();
     const bool missed = upstream.querier.state() == QuerierWatch::State::absent;
-    ToldQuerier stands{missed, {}, {}};
+    ToldQuerier stands;
+    stands.missed = missed;
     if (const auto& querier = upstream.querier.querier(); querier && !missed) {
         stands.address = querier->address;
         stands.version = querier->version;

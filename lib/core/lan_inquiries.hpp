@@ -10,8 +10,9 @@
 
 namespace solicitd {
 
-/// Which addresses the LAN was asked for lately because somebody upstream asked for them and nobody
-/// was known to have them. Strangers upstream choose them, so there are limits to what we pass on.
+/// Which addresses the LAN was asked for lately though they are of no host: somebody upstream asked
+/// for them, or there was no room for them. Strangers choose them, so there are limits to that; and
+/// the answer of one that still finds no room is no reason to ask it again.
 class LanInquiries {
 public:
     static constexpr std::size_t kCapacity = 1024;

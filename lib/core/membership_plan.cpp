@@ -59,8 +59,9 @@ void MembershipPlan::remove_host(const Ipv6Address& host, bool evicted, TimePoin
         return;
     }
     recount(it->second, [&] { --it->second.hosts; });
-    if (it->second.cause.host == host) {
-        it->second.cause.host = Ipv6Address{};  // a later join is not for its sake
+    if (Cause& cause = it->second.cause; cause.host == host) {  // what comes is not for its sake
+        cause.host = Ipv6Address{};
+        cause.evidence = it->second.leased() ? it->second.leased_by : cause.evidence;
     }
     if (it->second.hosts > 0 || it->second.leased()) {
         return;
@@ -221,9 +222,7 @@ void MembershipPlan::result(SolicitedNodeGroup group, int error, TimePoint now, 
         const bool first_try = retry_at_ || retry_after_ == kFirstRetry;
         const bool vanishing = error == ENODEV && first_try;
         if (!vanishing && !std::exchange(failure_told_, true)) {
-            Notice refused = notice(NoticeKind::join_failed);
-            refused.group = group;
-            refused.host = membership.cause.host;
+            Notice refused = notice(NoticeKind::join_failed, membership, group);
             refused.error = error;
             actions.emplace_back(std::move(refused));
         }

@@ -807,6 +807,26 @@ TEST_F(MaxHostsTest, MadeUpHostsDoNotKeepAKnownMachinesNextAddressOutThoughItSay
     EXPECT_TRUE(held(kHost));
 }
 
+TEST_F(MaxHostsTest, WhoAnswersAndFindsNoRoomAllTheSameIsNotAskedAgainAndAgain) {
+    for (std::uint32_t i = 0; i < 10; ++i) {
+        confirm(numbered(i));
+    }
+    world.log.clear();
+    appear(kHost);
+    world.run_for(seconds(5));
+    EXPECT_EQ(state(kHost), "unknown");
+    EXPECT_THAT(world.all<ProbeHost>(), IsEmpty()) << "it would not help";
+}
+
+TEST_F(MaxHostsTest, WhoFindsNoRoomIsAskedOnceAMinute) {
+    flood(0, 10, Evidence::advertisement);
+    for (int i = 0; i < 50; ++i) {
+        hear(kHost, Evidence::advertisement);
+        world.run_for(seconds(1));
+    }
+    EXPECT_THAT(world.all<ProbeHost>(), SizeIs(1));
+}
+
 TEST_F(MaxGroupsTest, MadeUpHostsDoNotKeepALivingOnesGroupOut) {
     flood(0, 4, Evidence::advertisement);
     appear(kHost);

@@ -76,6 +76,8 @@ TEST(JournalText, AGroupOfAHostOfAReportAndOfAnEarlierRun) {
     failed.error = EMLINK;
     const std::string group(kGroup);
     EXPECT_EQ(text_of(joined), "joined " + group + " on eth9");
+    EXPECT_EQ(text_of(left), "left " + group + " on eth9: nobody is left of it");
+    left.evidence = Evidence::saved;
     EXPECT_EQ(text_of(left), "left " + group + " on eth9: none of its hosts was seen");
     EXPECT_THAT(text_of(failed), HasSubstr("cannot join " + group + " on eth9: Too many links"));
 

@@ -114,7 +114,7 @@ TEST(ReadKernelGroups, MissesNothingThatIsHeldWhileOtherGroupsComeAndGo) {
             for (std::uint32_t i = 0; i < 8; ++i) {
                 (void)theirs.join(loopback, group(i));
             }
-            std::this_thread::sleep_for(20ms);  // as often as somebody might
+            std::this_thread::sleep_for(50ms);  // as often as somebody might
         }
     });
     std::size_t incomplete = 0;
