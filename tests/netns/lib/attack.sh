@@ -6,8 +6,6 @@
 readonly most_wakeups=250 most_cpu=60 most_kib=32768 watchdog_us=2000000
 newcomers=0
 cpu_ns() { cut -d' ' -f1 "/proc/$daemon_pid/schedstat"; }
-# Ten times as slow, and as large.
-sanitized() { grep -q libasan "/proc/$daemon_pid/maps"; }
 # Twice: whoever reads a list of groups while it changes may miss one (kernel: igmp6_mc_seq_next).
 known_host_is_held() { joined "$(group_of "$1")" || joined "$(group_of "$1")"; }
 known_hosts_are_held() { known_host_is_held "$host1" && known_host_is_held "$host2"; }
