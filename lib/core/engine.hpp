@@ -180,7 +180,7 @@ private:
 
     // What is said and heard upstream (engine_upstream.cpp)
     void tick_upstream(Upstream& upstream, Turn turn);
-    void tell_querier(Upstream& upstream, Turn turn);
+    void tell_querier(Upstream& upstream, Turn turn) const;
     void told_of_querier(Upstream& upstream, QuerierWatch::Change change, Turn turn);
     void repeat_announcements(Upstream& upstream, TimePoint now);
     void announce(Upstream& upstream, std::string_view reason, Announcer::Window window,

@@ -147,7 +147,7 @@ void Engine::told_of_querier(Upstream& upstream, QuerierWatch::Change change, Tu
 
 /// How it stands with the querier, if that is not what was told last and the limit allows it; what
 /// differs still when it allows more is told then.
-void Engine::tell_querier(Upstream& upstream, Turn turn) {
+void Engine::tell_querier(Upstream& upstream, Turn turn) const {
     upstream.tell_querier_at.reset();
     const bool missed = upstream.querier.state() == QuerierWatch::State::absent;
     ToldQuerier stands;
