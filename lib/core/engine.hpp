@@ -11,6 +11,7 @@
 #include "core/events.hpp"
 #include "core/host_life.hpp"
 #include "core/host_table.hpp"
+#include "core/lan_inquiries.hpp"
 #include "core/problem.hpp"
 #include "core/rate_limit.hpp"
 #include "core/refusal_log.hpp"

@@ -165,11 +165,7 @@ Host* Engine::admit(const HostKey& key, const MacAddress& mac, Evidence evidence
             refuse(room.refused == HostTable::Cap::hosts ? &Refusals::hosts_by_max_hosts
                                                          : &Refusals::hosts_by_mac,
                    key.downstream, key.address, mac, turn.now);
-            const auto once_confirmed =
-                hosts_.room_for(key.downstream, mac, HostRank::confirmed, turn.now);
-            if (once_confirmed.refused == HostTable::Cap::none) {
-                ask_refused(key, mac, rank, turn);
-            }
+            ask_refused(key, mac, rank, turn);
             return nullptr;
         }
         if (room.evict != nullptr) {
@@ -199,7 +195,14 @@ void Engine::ask_refused(const HostKey& key, const MacAddress& mac, HostRank ran
     const Downstream& downstream = downstreams_[key.downstream];
     const bool may_answer =
         rank == HostRank::vouched || rank == HostRank::heard || rank == HostRank::heard_vouched;
-    if (may_answer && downstream.link.carries_ipv6() && probes_.available_at() <= turn.now &&
+    if (!may_answer || !downstream.link.carries_ipv6() || probes_.available_at() > turn.now) {
+        return;
+    }
+    const auto would_get_in = [&] {
+        return hosts_.room_for(key.downstream, mac, HostRank::confirmed, turn.now).refused ==
+               HostTable::Cap::none;
+    };
+    if ((hosts_.find(key) != nullptr || would_get_in()) &&
         refused_inquiries_.admit(key.address, turn.now)) {
         probe(downstream, key.address, mac, turn);
     }

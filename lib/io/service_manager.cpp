@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cinttypes>
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
@@ -20,7 +19,7 @@ Fd any_descriptor() {
 
 }  // namespace
 
-// What sd_notify() returns is ignored but for the status: without a service manager there is nobody
+// What send() returns is ignored but for the status: without a service manager there is nobody
 // to tell, and with one that cannot be reached nobody to tell that to.
 
 ServiceManager::ServiceManager() : reserve_(any_descriptor()) {
@@ -32,12 +31,15 @@ ServiceManager::ServiceManager() : reserve_(any_descriptor()) {
 
 /// libsystemd opens a socket for each message. So that one can be had when no descriptor is left,
 /// as the watchdog must not bite for that, one is held in reserve.
-template <typename Send>
-int ServiceManager::send(Send message) {
-    int result = message();
+int ServiceManager::send(const std::string& message, std::span<const int> fds) {
+    const auto try_to = [&] {
+        return sd_pid_notify_with_fds(0, 0, message.c_str(), fds.data(),
+                                      static_cast<unsigned>(fds.size()));
+    };
+    int result = try_to();
     if (result == -EMFILE || result == -ENFILE) {
         reserve_ = Fd();
-        result = message();
+        result = try_to();
     }
     if (!reserve_) {
         reserve_ = any_descriptor();
@@ -46,7 +48,7 @@ int ServiceManager::send(Send message) {
 }
 
 void ServiceManager::ready() {
-    send([] { return sd_notify(0, "READY=1"); });
+    send("READY=1");
 }
 
 void ServiceManager::reloading() {
@@ -54,11 +56,11 @@ void ServiceManager::reloading() {
     clock_gettime(CLOCK_MONOTONIC, &now);
     const std::int64_t usec = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
     // The time is what Type=notify-reload needs (systemd 253), and others ignore.
-    send([&] { return sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, usec); });
+    send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(usec));
 }
 
 void ServiceManager::stopping() {
-    send([] { return sd_notify(0, "STOPPING=1"); });
+    send("STOPPING=1");
 }
 
 void ServiceManager::status(const std::string& text) {
@@ -67,13 +69,13 @@ void ServiceManager::status(const std::string& text) {
     }
     std::string message = "STATUS=" + text;
     std::replace(message.begin(), message.end(), '\n', ' ');  // a line is an assignment
-    if (send([&] { return sd_notify(0, message.c_str()); }) >= 0) {
+    if (send(message) >= 0) {
         status_ = text;
     }
 }
 
 void ServiceManager::feed_watchdog() {
-    send([] { return sd_notify(0, "WATCHDOG=1"); });
+    send("WATCHDOG=1");
 }
 
 std::vector<ServiceManager::StoredFd> ServiceManager::take_stored_fds() {
@@ -97,13 +99,11 @@ std::vector<ServiceManager::StoredFd> ServiceManager::take_stored_fds() {
 
 void ServiceManager::store_fd(const std::string& name, int fd) {
     // FDPOLL=0: a socket that reports an error still holds its memberships.
-    const std::string message = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name;
-    send([&] { return sd_pid_notify_with_fds(0, 0, message.c_str(), &fd, 1); });
+    send("FDSTORE=1\nFDPOLL=0\nFDNAME=" + name, {&fd, 1});
 }
 
 void ServiceManager::forget_fd(const std::string& name) {
-    const std::string message = "FDSTOREREMOVE=1\nFDNAME=" + name;
-    send([&] { return sd_notify(0, message.c_str()); });
+    send("FDSTOREREMOVE=1\nFDNAME=" + name);
 }
 
 }  // namespace solicitd::io

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,8 @@ public:
     void forget_fd(const std::string& name);
 
 private:
-    template <typename Send>
-    int send(Send message);
+    /// What sd_notify() returns: negative errno when it was not told.
+    int send(const std::string& message, std::span<const int> fds = {});
 
     std::optional<Duration> watchdog_;
     std::string status_;

@@ -37,6 +37,10 @@ mkdir "$work"
 . "$netns_dir/lib/daemon.sh"
 
 show_state() {
+    if [ -n "${output:-}" ]; then
+        echo "-- what solicitd said last"
+        head -n 60 <<<"$output"
+    fi
     echo "-- memberships of the router's eth9"
     in_ns router ip -6 maddr show dev eth9 | head -n 60 || true
     echo "-- the switch's groups"
